@@ -1,0 +1,124 @@
+"""The input-independent part of every key: code, environment, options, variables, platform."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import msgspec
+
+from mainspring.app.reader import Artifacts
+from mainspring.execution.orders import threads_of
+from mainspring.execution.reads import digest_in
+from mainspring.planning.fingerprint import CodeBase
+from mainspring.planning.keys import SEMANTICS
+from mainspring.records.artifacts import ArtifactRef
+from mainspring.records.canonical import digest_bytes, digest_of
+from mainspring.records.errors import DefinitionError
+from mainspring.records.source import CodePart, Manifest, Static
+from mainspring.records.spec import CommandNode, StepNode
+from mainspring.storage.environment import Inventory, platform_key
+
+
+class Code:
+    """One source snapshot: fingerprints of its steps, digests of its files."""
+
+    def __init__(
+        self, manifest: Manifest, base: CodeBase, inventory: Inventory, artifacts: Artifacts
+    ) -> None:
+        self._artifacts = artifacts
+        self._base = base
+        self._inventory = inventory
+        self._files = {file.path: file.digest for file in manifest.files}
+        self._listings: dict[str, str] = {}
+        self._statics: dict[str, tuple[str, Static]] = {}
+        self._platform = platform_key()
+
+    def static(self, work: StepNode | CommandNode) -> tuple[str, Static]:
+        """Return the digest and the record of a step's static part. Raises DefinitionError."""
+        code = work.uses if isinstance(work, StepNode) else (work.command, work.shell, work.files)
+        name = repr((code, work.options, work.outputs))
+        found = self._statics.get(name)
+        if found is None:
+            made = self._step(work) if isinstance(work, StepNode) else self._command(work)
+            found = self._statics[name] = (_identity(made), made)
+        return found
+
+    def source_digest(self, path: str) -> str:
+        """The digest of a project file, or of a directory's listing (`dir/`), or "absent"."""
+        if not path.endswith(("/", "?")):
+            return digest_in(self._files, path)
+        if path not in self._listings:
+            self._listings[path] = digest_in(self._files, path)
+        return self._listings[path]
+
+    def value_digest(self, ref: ArtifactRef) -> str:
+        """The digest of the project's code that a stored value brings with it, or "".
+
+        A value of a project's class behaves as its class does now; what a pickle may hold is not
+        known, so it counts all of the project's code.
+        """
+        if not ref.data_only:
+            return self._base.everything().digest
+        return "".join(sorted(map(self.class_digest, self._artifacts.classes(ref))))
+
+    def class_digest(self, name: str) -> str:
+        """The digest of the code of a class of the project (`module:Class`); "" for others."""
+        return self._base.fingerprint(name).digest if self._base.has_module(name) else ""
+
+    def _step(self, work: StepNode) -> Static:
+        found = self._base.fingerprint(work.uses)
+        return self._static(work, found.parts, self._inventory.closure(found.packages), {})
+
+    def _command(self, work: CommandNode) -> Static:
+        parts: list[CodePart] = []
+        for path in work.files:
+            digest = self._files.get(path)
+            if digest is None:
+                raise DefinitionError(f"the file {path!r} is not in the project", where=work.where)
+            parts.append(CodePart(name=path, digest=digest, where=path))
+        text = digest_bytes(f"{work.shell}\0{work.command}".encode())
+        parts.append(CodePart(name="command", digest=text, where=work.where))
+        return self._static(work, tuple(parts), {}, _program(work))
+
+    def _static(
+        self,
+        work: StepNode | CommandNode,
+        parts: tuple[CodePart, ...],
+        environment: dict[str, str],
+        programs: dict[str, str],
+    ) -> Static:
+        options = {"threads": str(threads_of(work)), **programs}
+        options |= {f"output {name}": kind for name, kind in work.outputs.items()}
+        if work.options.version is not None:
+            options["version"] = work.options.version
+        return Static(
+            code=parts,
+            environment=environment,
+            options=options,
+            variables={name: _variable(name) for name in work.options.env},
+            platform=self._platform,
+            semantics=SEMANTICS,
+        )
+
+
+def _identity(static: Static) -> str:
+    """The digest of a static part, wherever in its file the code stands."""
+    code = [(part.name, part.digest) for part in static.code]
+    return digest_of((code, msgspec.structs.replace(static, code=())))
+
+
+def _variable(name: str) -> str:
+    value = os.environ.get(name)
+    return "unset" if value is None else digest_bytes(value.encode())
+
+
+def _program(work: CommandNode) -> dict[str, str]:
+    """Which program a command names: it is no part of the snapshot, so its file's stamp is in
+    the key (an upgrade makes the step run again)."""
+    word = work.command.split()[0] if work.command.split() else ""
+    found = None if work.shell or word.startswith("{") else shutil.which(word)
+    if found is None:
+        return {}
+    stat = os.stat(found)
+    return {f"program {word}": f"{os.path.realpath(found)} {stat.st_size} {stat.st_mtime_ns}"}

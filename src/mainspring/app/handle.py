@@ -1,0 +1,166 @@
+"""What `pipeline.run()` returns: a run with typed access to its results."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Generic, TypeVar, cast
+
+from mainspring.app.project import Project
+from mainspring.app.running import load_spec
+from mainspring.definition.bundles import rebuild
+from mainspring.execution.inputs import MISSING, value_of
+from mainspring.planning.expand import RunGraph
+from mainspring.planning.resolve import Resolver
+from mainspring.records.artifacts import ArtifactRef, Stored
+from mainspring.records.errors import DefinitionError, NotFoundError, RunFailedError
+from mainspring.records.runs import Task, TaskError
+from mainspring.records.status import RunStatus, TaskStatus
+from mainspring.records.stores import Upstream
+from mainspring.storage.serializers import registry
+
+R = TypeVar("R")
+
+
+class TaskHandle:
+    """One task of a run: `status`, `reason`, `error`, `artifacts`; `output(name)` and `value`
+    load results."""
+
+    def __init__(self, project: Project, task: Task) -> None:
+        self._project = project
+        self._task = task
+        self.path = task.path
+        self.status: TaskStatus = task.status
+        self.reason = task.reason
+        self.error: TaskError | None = task.error
+
+    def __repr__(self) -> str:
+        return f"<task {self.path}: {self.status.value}>"
+
+    @cached_property
+    def artifacts(self) -> Mapping[str, ArtifactRef]:
+        """References to the outputs, by name."""
+        return self._project.store.read.outputs(self._task.id)
+
+    def output(self, name: str = "result") -> Any:
+        """Return the value of an output. Raises NotFoundError."""
+        if name not in self.artifacts:
+            known = ", ".join(self.artifacts) or "none"
+            raise NotFoundError(f"{self.path} has no output {name!r}", hint=f"there is {known}")
+        work = self._project.home / "cache" / "opened" / self._task.run
+        return registry.load(self.artifacts[name], self._project.blobs, workdir=work)
+
+    @cached_property
+    def value(self) -> Any:
+        """The value of the only output, or all outputs as attributes."""
+        if list(self.artifacts) == ["result"]:
+            return self.output()
+        return SimpleNamespace(**{name: self.output(name) for name in self.artifacts})
+
+
+class Run(Generic[R]):
+    """A recorded run. `result` is what the pipeline function returns, as values."""
+
+    def __init__(self, project: Project, id: str) -> None:
+        self._project = project
+        self.id = id
+
+    def __repr__(self) -> str:
+        return f"<run {self.id}: {self.status.value}>"
+
+    @property
+    def status(self) -> RunStatus:
+        """The present status, read from the store."""
+        return self._project.store.read.run(self.id).status
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters of the run."""
+        return self._project.store.read.run(self.id).parameters
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The last value of each metric, by `task/name`."""
+        found = self._project.store.read.metrics(self.id)
+        return {f"{metric.task}/{metric.name}": metric.last for metric in found}
+
+    @property
+    def tasks(self) -> dict[str, TaskHandle]:
+        """All tasks by path."""
+        found = self._project.store.read.tasks(self.id)
+        return {task.path: TaskHandle(self._project, task) for task in found}
+
+    def task(self, path: str) -> TaskHandle:
+        """Return one task. Raises NotFoundError."""
+        return TaskHandle(self._project, self._project.store.read.find_task(self.id, path))
+
+    def __getitem__(self, path: str) -> Any:
+        """Return the value of a task's output (or its outputs as attributes)."""
+        return self.task(path).value
+
+    @property
+    def result(self) -> R:
+        """What the pipeline returned. Raises RunFailedError when the run did not succeed."""
+        self.raise_for_status()
+        values = self.outputs
+        if list(values) == ["result"]:
+            return cast("R", values["result"])
+        bundle = load_spec(self._project, self._project.store.read.run(self.id)).bundle
+        return cast("R", _as_one(bundle, values))
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        """The pipeline's outputs by name, as values. Raises RunFailedError."""
+        self.raise_for_status()
+        record = self._project.store.read.run(self.id)
+        graph = RunGraph(load_spec(self._project, record), record.parameters).graph
+        tasks = {task.path: task for task in self._project.store.read.tasks(self.id)}
+
+        def upstream(path: str) -> Upstream:
+            task = tasks[path]
+            return Upstream(status=task.status, outputs=self._project.store.read.outputs(task.id))
+
+        resolver = Resolver(upstream, self._project.artifacts, graph.nodes.get)
+        work = self._project.home / "cache" / "opened" / self.id
+
+        def load(stored: Stored) -> Any:
+            return registry.load(stored.ref, self._project.blobs, index=stored.index, workdir=work)
+
+        values = {name: value_of(resolver.input(b), load) for name, b in graph.outputs.items()}
+        return {name: None if value is MISSING else value for name, value in values.items()}
+
+    def raise_for_status(self) -> None:
+        """Raise RunFailedError, naming the first failed task, unless the run succeeded."""
+        status = self.status
+        if status is RunStatus.SUCCEEDED:
+            return
+        failed = [
+            task
+            for task in self._project.store.read.tasks(self.id)
+            if task.status is TaskStatus.FAILED and task.error is not None
+        ]
+        # A map or repeat that failed for its children's sake says less than they do.
+        failed.sort(key=lambda task: task.error is not None and task.error.kind == "children")
+        if failed and failed[0].error is not None:
+            error = failed[0].error
+            what = f"run {self.id} failed: {failed[0].path}: {error.kind}: {error.message}"
+            raise RunFailedError(what, where=error.where or None, hint=error.hint or None)
+        raise RunFailedError(f"run {self.id} is {status.value}")
+
+
+def _as_one(bundle: str | None, values: dict[str, Any]) -> Any:
+    """The one value that outputs form: of the class that the pipeline made of them, if that can
+    be imported here, else with the outputs as attributes."""
+    if bundle is None:
+        return values
+    module, _, name = bundle.partition(":")
+    main = sys.modules.get("__main__")
+    if module == Path(getattr(main, "__file__", None) or "").stem and hasattr(main, name):
+        bundle = f"__main__:{name}"  # the script that was started, under its name for workers
+    try:
+        return rebuild(bundle, values)
+    except DefinitionError:
+        return SimpleNamespace(**values)

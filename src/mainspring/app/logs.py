@@ -1,0 +1,145 @@
+"""The verb `logs`: what steps have printed, read piece by piece, followed while a run works."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from mainspring.app.project import Project
+from mainspring.records.errors import NotFoundError
+from mainspring.records.runs import Attempt, Run, Task
+from mainspring.records.status import RunStatus
+
+PIECE = 1 << 16
+"""At most this many bytes are held at once."""
+
+PAUSE = 0.1
+"""Seconds between two looks while following."""
+
+_AT_REST = frozenset(RunStatus) - {RunStatus.QUEUED, RunStatus.RUNNING}
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """Some bytes that an attempt of a task wrote, in order."""
+
+    task: str
+    attempt: str
+    number: int
+    data: bytes
+
+
+class Source(msgspec.Struct):
+    """The log file of one attempt, and how far it was read."""
+
+    task: str
+    attempt: str
+    number: int
+    path: Path
+    offset: int = 0
+
+    def read(self) -> Iterator[Piece]:
+        """Yield what was written since the last time."""
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self.offset)
+                while data := file.read(PIECE):
+                    self.offset += len(data)
+                    yield Piece(self.task, self.attempt, self.number, data)
+        except FileNotFoundError:
+            return
+
+
+def read_logs(
+    project: Project, run: Run, path: str | None = None, *, attempt: int | None = None
+) -> Iterator[Piece]:
+    """Yield the logs of a run, or of one task, in the order of the tasks.
+
+    Of a task it is the latest attempt, or number `attempt`; of a map or repeat, those of its
+    children; of a reused task, those of where its result came from. Raises NotFoundError.
+    """
+    for task in _tasks(project, run, path):
+        for source in _sources(project, task, attempt, strict=path is not None):
+            yield from source.read()
+
+
+def follow_logs(project: Project, run: Run, path: str | None = None) -> Iterator[Piece | None]:
+    """Yield the logs as they grow, until the run rests; None when there was nothing new."""
+    read = project.store.read
+    followed: dict[str, Source] = {}
+    seen = -1
+    while True:
+        version = read.version()
+        resting = read.run(run.id).status in _AT_REST and not read.running_attempts(run.id)
+        if version != seen or resting:
+            seen = version
+            for source in _started(project, run, path):
+                followed.setdefault(source.attempt, source)
+        grown = False
+        for source in followed.values():
+            for piece in source.read():
+                grown = True
+                yield piece
+        if resting:
+            return
+        if not grown:
+            yield None
+            time.sleep(PAUSE)
+
+
+def _started(project: Project, run: Run, path: str | None) -> Iterator[Source]:
+    for task in _tasks(project, run, path):
+        if task.attempts:
+            for attempt in project.store.read.attempts(task.id):
+                yield _source(project, task, attempt)
+
+
+def _tasks(project: Project, run: Run, path: str | None) -> list[Task]:
+    read = project.store.read
+    if path is None:
+        return _with_children(read.tasks(run.id))
+    task = read.find_task(run.id, path)
+    return read.tasks(run.id, parent=task.id) if task.total is not None else [task]
+
+
+def _with_children(tasks: list[Task]) -> list[Task]:
+    """In order, but the children of a map or repeat after it."""
+    children: dict[int | None, list[Task]] = {}
+    for task in tasks:
+        children.setdefault(task.parent, []).append(task)
+    found: list[Task] = []
+    waiting = children.get(None, [])[::-1]
+    while waiting:
+        found.append(waiting.pop())
+        waiting += children.get(found[-1].id, [])[::-1]
+    return found
+
+
+def _sources(project: Project, task: Task, number: int | None, *, strict: bool) -> Iterator[Source]:
+    read = project.store.read
+    if strict and task.source is not None:
+        run, _, path = task.source.partition("/")
+        try:
+            task = read.find_task(run, path)
+        except NotFoundError:
+            return
+    if not task.attempts:
+        return
+    attempts = read.attempts(task.id)
+    if number is None:
+        attempts = attempts[-1:]
+    else:
+        attempts = [found for found in attempts if found.number == number]
+        if strict and not attempts:
+            raise NotFoundError(
+                f"{task.path} has no attempt {number}", hint=f"it had {task.attempts}"
+            )
+    for attempt in attempts:
+        yield _source(project, task, attempt)
+
+
+def _source(project: Project, task: Task, attempt: Attempt) -> Source:
+    path = project.home / "attempts" / attempt.id / "log"
+    return Source(task.path, attempt.id, attempt.number, path)

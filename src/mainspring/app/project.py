@@ -1,0 +1,136 @@
+"""The composition root: one project's parts, wired."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from mainspring import settings
+from mainspring.app.reader import Artifacts
+from mainspring.execution.journal import Journal
+from mainspring.records.errors import ProjectError
+from mainspring.records.ports import Capacity, Executor
+from mainspring.records.source import Manifest
+from mainspring.storage.blobs import LocalBlobs
+from mainspring.storage.leases import FileLeases
+from mainspring.storage.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from mainspring.app.code import Code
+    from mainspring.execution.executors.local import LocalExecutor
+
+
+class Project:
+    """An open project. `root` is its directory, `home` where Mainspring keeps its state."""
+
+    def __init__(self, root: Path, *, migrate: bool = False) -> None:
+        self.root = root
+        self.settings = settings.load(root)
+        self.home = settings.home_of(root)
+        _make_home(self.home)
+        self.store = SqliteStore(self.home / "store.db", migrate=migrate)
+        self.blobs = LocalBlobs(self.home / "blobs")
+        self.artifacts = Artifacts(self.blobs)
+        self.leases = FileLeases(self.home / "engines")
+        self.journal = Journal(self.home / "attempts")
+        self._codes: dict[str, Code] = {}
+
+    @classmethod
+    def find(cls, start: Path | None = None) -> Project:
+        """Open the project that `start` (default: the working directory) lies in."""
+        return cls(settings.find_root(start or Path.cwd()))
+
+    def executor(self) -> LocalExecutor:
+        """Return a new executor on this machine."""
+        from mainspring.execution.executors.local import LocalExecutor
+
+        chosen = self.settings.execution
+        return LocalExecutor(
+            self.home,
+            self.blobs,
+            slots=chosen.workers,
+            start_method=chosen.start,
+        )
+
+    def capacity(self, executor: Executor) -> Capacity:
+        """Return what an executor can run at once, with the custom resources of the settings."""
+        custom = self.settings.execution.resources
+        return msgspec.structs.replace(executor.capacity(), custom=custom)
+
+    def snapshot(self, roots: Sequence[str] | None = None) -> tuple[Manifest, str]:
+        """Take a snapshot of the source as it is now; return its manifest and digest."""
+        from mainspring.storage.source import take_snapshot
+
+        chosen = self.settings.source
+        return take_snapshot(
+            self.root,
+            self.home,
+            self.blobs,
+            roots=[*(roots if roots is not None else import_roots(self.root)), *chosen.roots],
+            exclude=chosen.exclude,
+        )
+
+    def materialise(self, snapshot: str) -> Path:
+        """Return the directory with the files of a snapshot."""
+        from mainspring.storage.source import materialise
+
+        return materialise(snapshot, self.home, self.blobs)
+
+    def code(self, snapshot: str, manifest: Manifest | None = None) -> Code:
+        """Return the fingerprints of a snapshot."""
+        if snapshot not in self._codes:
+            self._codes[snapshot] = self._code(snapshot, manifest)
+        return self._codes[snapshot]
+
+    def _code(self, snapshot: str, manifest: Manifest | None) -> Code:
+        from mainspring.app.code import Code
+        from mainspring.planning.fingerprint import CodeBase
+        from mainspring.storage.environment import inventory
+        from mainspring.storage.source import FileMemo, load_manifest
+
+        manifest = manifest or load_manifest(snapshot, self.blobs)
+        digests = {file.path: file.digest for file in manifest.files}
+        memo = FileMemo(self.home)
+        base = CodeBase(manifest, lambda path: self.blobs.read(digests[path]), memo)
+        return Code(
+            manifest, base, inventory(self.home / "cache", project=self.root), self.artifacts
+        )
+
+    def is_driven(self, run: str) -> bool:
+        """Whether a live engine works on the run."""
+        engine = self.store.read.driver(run)
+        return engine is not None and self.leases.alive(engine)
+
+    def close(self) -> None:
+        """Close the store."""
+        self.store.close()
+
+
+def import_roots(root: Path) -> list[str]:
+    """Return the directories of the project, relative to it, that Python imports from now."""
+    found = ["", "src"] if (root / "src").is_dir() else [""]
+    for entry in sys.path:
+        path = Path(entry).absolute() if entry else Path.cwd()
+        inside = path.is_relative_to(root) and "site-packages" not in path.parts
+        if inside and path.is_dir():
+            relative = path.relative_to(root).as_posix()
+            hidden = any(part.startswith(".") for part in Path(relative).parts)
+            if not hidden and relative != ".":
+                found.append(relative)
+    return list(dict.fromkeys(found))
+
+
+def _make_home(home: Path) -> None:
+    try:
+        for name in ("attempts", "blobs", "cache", "engines", "snapshots"):
+            os.makedirs(home / name, exist_ok=True)
+    except OSError as error:
+        raise ProjectError(
+            f"the project's home {home} can't be used: {error.strerror}",
+            hint="make it writable, or set MAINSPRING_HOME to a directory that is",
+        ) from None

@@ -1,0 +1,147 @@
+"""Reads artifacts for decisions: values of expressions, elements of lists, completeness."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, cast
+
+import msgspec
+
+from mainspring.planning.resolve import whole
+from mainspring.records.artifacts import ArtifactRef, ElementRef
+from mainspring.records.errors import BlobError, DefinitionError, SerializationError
+from mainspring.records.ports import Blobs
+from mainspring.storage.serializers import jsonvalues, registry
+
+LIMIT = 64 << 20
+"""Largest value, in bytes, that an expression or a map over JSON may read."""
+
+READABLE = frozenset({"json", "text"})
+_PLAIN = frozenset({"int", "float", "bool", "str", "NoneType"})
+_TAG = re.compile(rb'"\$(?:dataclass|struct|enum|namedtuple)":\["([^"]+)"')
+
+
+class Artifacts:
+    """The `ArtifactReader` of planning, over a blob store. Remembers what it read last."""
+
+    def __init__(self, blobs: Blobs) -> None:
+        self._blobs = blobs
+        self._values: dict[str, Any] = {}
+        self._elements: dict[str, tuple[ElementRef, ...]] = {}
+        self._classes: dict[str, frozenset[str]] = {}
+
+    def value(self, ref: ArtifactRef, index: int | None = None) -> Any:
+        """The value (of one element) of a JSON or text artifact. Raises DefinitionError."""
+        if index is not None and ref.format == "list":
+            element = self.elements(ref)[index]
+            self._check(element.format, element.size, element.type)
+            if element.offset < 0:
+                return self.value(whole(element))
+            return registry.load(ref, self._blobs, index=index)
+        self._check(ref.format, ref.size, ref.type)
+        name = f"{ref.format}:{ref.digest}"
+        if name not in self._values:
+            _make_room(self._values, 256)
+            self._values[name] = self._load(ref)
+        found = self._values[name]
+        return found if index is None else found[index]
+
+    def elements(self, ref: ArtifactRef) -> tuple[ElementRef, ...]:
+        """The index of a list artifact."""
+        if ref.digest not in self._elements:
+            _make_room(self._elements, 16)
+            self._elements[ref.digest] = tuple(registry.index_of(ref, self._blobs))
+        return self._elements[ref.digest]
+
+    def list_of(self, elements: Iterable[ArtifactRef]) -> ArtifactRef:
+        """The list artifact of these elements; its index is stored."""
+        return registry.make_list(list(elements), self._blobs)
+
+    def json_of(self, value: Any) -> ArtifactRef:
+        """The JSON artifact of a computed value, stored."""
+        return registry.dump(value, None, self._blobs)
+
+    def classes(self, ref: ArtifactRef) -> frozenset[str]:
+        """The classes (`module:Class`) of the objects that a JSON value (or list of such) holds."""
+        if ref.format not in ("json", "list", "dict") or ref.type in _PLAIN:
+            return frozenset()
+        if ref.digest not in self._classes:
+            _make_room(self._classes, 4096)
+            self._classes[ref.digest] = frozenset(self._find_classes(ref))
+        return self._classes[ref.digest]
+
+    def _find_classes(self, ref: ArtifactRef) -> Iterator[str]:
+        if ref.format == "json":
+            yield from _classes_in(self._blobs.read(ref.digest))
+        elif ref.format == "list":
+            for element in self.elements(ref):
+                if element.format == "json" and element.type not in _PLAIN and element.offset < 0:
+                    yield from _classes_in(self._blobs.read(element.digest))
+        if ref.format == "dict" or any(e.offset >= 0 for e in self._packed(ref)):
+            # JSON lies between other bytes in a packed blob; only it can look like this.
+            with self._blobs.path(ref.digest).open("rb") as file:
+                yield from _classes_in(file.read(LIMIT))
+
+    def _packed(self, ref: ArtifactRef) -> tuple[ElementRef, ...]:
+        found = self.elements(ref) if ref.format == "list" else ()
+        return tuple(e for e in found if e.format in ("json", "dict") and e.type not in _PLAIN)
+
+    def complete(self, ref: ArtifactRef) -> bool:
+        """Its blob and every blob that it refers to are there, with the right bytes."""
+        try:
+            self._blobs.path(ref.digest)
+            for digest in registry.references(ref, self._blobs):
+                self._blobs.path(digest)
+        except (BlobError, SerializationError):
+            return False
+        return True
+
+    def _load(self, ref: ArtifactRef) -> Any:
+        if ref.format == "text":
+            return registry.load(ref, self._blobs)
+        return plain(msgspec.json.decode(self._blobs.read(ref.digest)))
+
+    @staticmethod
+    def _check(format: str, size: int, type: str) -> None:
+        if format not in READABLE:
+            raise DefinitionError(
+                f"an expression can't read a value of type {type or format}",
+                hint="expressions work on numbers, text, bools, lists and dicts; write a step",
+            )
+        if size > LIMIT:
+            raise DefinitionError(
+                f"a value of {size:,} bytes is too large for an expression", hint="write a step"
+            )
+
+
+def _classes_in(data: bytes) -> Iterator[str]:
+    return (found.decode() for found in _TAG.findall(data))
+
+
+def plain(value: Any) -> Any:
+    """Return decoded JSON with tagged values as plain data: no class of the project is imported.
+
+    An object is the dict of its fields, a named tuple and a tuple are lists, an enum member is its
+    value.
+    """
+    if isinstance(value, list):
+        return [plain(item) for item in cast("list[Any]", value)]
+    if not isinstance(value, dict):
+        return value
+    table = cast("dict[str, Any]", value)
+    tag, content = next(iter(table.items()), ("", cast("Any", None)))
+    if len(table) != 1 or not tag.startswith("$"):
+        return {key: plain(item) for key, item in table.items()}
+    if tag in ("$dataclass", "$struct", "$namedtuple"):
+        return plain(content[1])
+    if tag == "$enum":
+        return plain(content[2])
+    if tag in ("$tuple", "$escaped"):
+        return plain(content) if tag == "$tuple" else {k: plain(v) for k, v in content.items()}
+    return jsonvalues.decode(msgspec.json.encode(table))
+
+
+def _make_room(cache: dict[str, Any], limit: int) -> None:
+    while len(cache) >= limit:
+        del cache[next(iter(cache))]

@@ -1,0 +1,254 @@
+"""What commands print with `--json`: versioned records, published as JSON Schemas.
+
+Times are seconds since the epoch, durations seconds, sizes bytes. A field may be added without a
+new version; one that goes, or changes what it means, makes a new one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from mainspring.records.artifacts import ArtifactRef
+from mainspring.records.metrics import Medium
+from mainspring.records.runs import Attempt, TaskError, Verdict
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of them all."""
+
+
+class RunView(View, frozen=True, kw_only=True):
+    """A run. `spec` and `snapshot` are digests; `seconds` counts up while it runs.
+
+    `working` says whether a live engine works on it: a run that is `running` but not working was
+    interrupted, and `resume` goes on with it.
+    """
+
+    id: str
+    pipeline: str
+    status: str
+    wish: str
+    parameters: dict[str, Any]
+    seed: int
+    spec: str
+    snapshot: str
+    created: float
+    started: float | None
+    ended: float | None
+    seconds: float | None
+    parent: str | None
+    reason: str | None
+    working: bool = False
+
+
+class TaskView(View, frozen=True, kw_only=True):
+    """A task. `children` counts the elements of a map, or the tasks of a repeat, by status."""
+
+    path: str
+    node: str
+    kind: str
+    status: str
+    reason: str | None = None
+    source: str | None = None
+    started: float | None = None
+    ended: float | None = None
+    seconds: float | None = None
+    attempts: int = 0
+    total: int | None = None
+    children: dict[str, int] = {}
+    key: str | None = None
+    error: TaskError | None = None
+
+
+class ArtifactView(View, frozen=True, kw_only=True):
+    """An output of a task; `data_only` is False for a pickle, `count` a list's length."""
+
+    task: str
+    output: str
+    digest: str
+    size: int
+    format: str
+    type: str
+    data_only: bool
+    count: int | None = None
+
+
+class MetricView(View, frozen=True, kw_only=True):
+    """A logged metric: its last value and how far it ranged; null stands for "not a number"."""
+
+    task: str
+    name: str
+    last: float | None
+    step: float | None
+    count: int
+    minimum: float | None
+    maximum: float | None
+
+
+class EdgeView(View, frozen=True, kw_only=True):
+    """`task` can't begin before `after` is settled; with `guard`, before it has passed."""
+
+    after: str
+    task: str
+    guard: bool = False
+
+
+class DivergenceView(View, frozen=True, kw_only=True):
+    """A result that differed from an earlier one of the same key."""
+
+    task: str
+    output: str
+    source: str
+
+
+class RunsView(View, frozen=True, kw_only=True):
+    """`mainspring runs`: newest first."""
+
+    runs: list[RunView]
+    format: str = "mainspring.runs/1"
+
+
+class RunDetail(View, frozen=True, kw_only=True):
+    """`mainspring show RUN`. Elements of maps are counted in their map; failed ones are listed."""
+
+    run: RunView
+    counts: dict[str, int]
+    tasks: list[TaskView]
+    failed: list[TaskView]
+    edges: list[EdgeView]
+    checkpoints: list[Verdict]
+    metrics: list[MetricView]
+    artifacts: list[ArtifactView]
+    media: list[Medium]
+    divergences: list[DivergenceView]
+    format: str = "mainspring.run/1"
+
+
+class TaskDetail(View, frozen=True, kw_only=True):
+    """`mainspring show RUN TASK`. `inputs` are digest and short text by name; `log` is a file."""
+
+    run: str
+    task: TaskView
+    attempts: list[Attempt]
+    inputs: dict[str, tuple[str, str]]
+    artifacts: list[ArtifactView]
+    children: list[TaskView]
+    metrics: list[MetricView]
+    media: list[Medium]
+    checkpoints: list[Verdict]
+    log: str | None
+    format: str = "mainspring.task/1"
+
+
+class WhyView(View, frozen=True, kw_only=True):
+    """`mainspring why`. `reason` was recorded when it was decided; `differences` are between the
+    task's key and that of `compared`, the task at this path that had a key before it.
+    """
+
+    run: str
+    task: str
+    status: str
+    reason: str | None
+    source: str | None = None
+    compared: str | None = None
+    differences: list[str] = []
+    inputs: dict[str, tuple[str, str]] = {}
+    because: list[TaskView] = []
+    children: dict[str, int] = {}
+    format: str = "mainspring.why/1"
+
+
+class ArtifactsView(View, frozen=True, kw_only=True):
+    """`mainspring artifacts list`."""
+
+    run: str
+    artifacts: list[ArtifactView]
+    format: str = "mainspring.artifacts/1"
+
+
+class PreviewView(View, frozen=True, kw_only=True):
+    """`mainspring artifacts open`."""
+
+    run: str
+    artifact: ArtifactView
+    preview: str
+    format: str = "mainspring.preview/1"
+
+
+class WrittenView(View, frozen=True, kw_only=True):
+    """`mainspring artifacts get`, `mainspring init`: what was written."""
+
+    paths: list[str]
+    format: str = "mainspring.written/1"
+
+
+class ResultView(View, frozen=True, kw_only=True):
+    """`run`, `resume`, `rerun`, `cancel`, `pause`: what the run came to."""
+
+    run: RunView
+    counts: dict[str, int]
+    failed: list[TaskView]
+    exit_code: int
+    format: str = "mainspring.result/1"
+
+
+class LogLine(View, frozen=True, kw_only=True):
+    """`mainspring logs --json`: one such object on each line."""
+
+    run: str
+    task: str
+    attempt: str
+    number: int
+    text: str
+    format: str = "mainspring.log/1"
+
+
+class Waste(View, frozen=True, kw_only=True):
+    """Something that `gc` deletes: a run, blob, snapshot, attempt or temporary file."""
+
+    kind: str
+    name: str
+    size: int
+    reason: str
+
+
+class WasteView(View, frozen=True, kw_only=True):
+    """`mainspring gc`: what was deleted, or with `--dry-run` would be."""
+
+    deleted: bool
+    items: list[Waste]
+    size: int
+    format: str = "mainspring.gc/1"
+
+
+class Check(View, frozen=True, kw_only=True):
+    """One thing that `doctor` looked at; `status` is "ok", "warn" or "fail"."""
+
+    name: str
+    status: str
+    text: str
+    hint: str | None = None
+
+
+class DoctorView(View, frozen=True, kw_only=True):
+    """`mainspring doctor`; `status` is the worst of its checks."""
+
+    status: str
+    checks: list[Check]
+    format: str = "mainspring.doctor/1"
+
+
+def artifact_view(task: str, output: str, ref: ArtifactRef) -> ArtifactView:
+    """Return an artifact as it is shown."""
+    return ArtifactView(
+        task=task,
+        output=output,
+        digest=ref.digest,
+        size=ref.size,
+        format=ref.format,
+        type=ref.type,
+        data_only=ref.data_only,
+        count=ref.count,
+    )

@@ -1,0 +1,38 @@
+"""Where the program begins: what can be said at once is said before anything is imported."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from mainspring.cli import overview
+
+_HELP = ("--help", "-h", "help")
+
+
+def main() -> None:
+    """Run the command line that this process was started with, and end the process."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line; return the exit status (docs/reference/cli.md)."""
+    if "_MAINSPRING_COMPLETE" not in os.environ:
+        if not arguments or (len(arguments) == 1 and arguments[0] in _HELP):
+            return _say(overview.text())
+        if arguments in (["--version"], ["-V"]):
+            from mainspring import __version__
+
+            return _say(f"mainspring {__version__}")
+    from mainspring.cli.program import execute
+
+    return execute(arguments)
+
+
+def _say(text: str) -> int:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # Nobody reads on; the interpreter must not try to flush again when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0

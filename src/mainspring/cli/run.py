@@ -1,0 +1,64 @@
+"""`mainspring run`: run a pipeline from the source as it is now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mainspring.cli import choices
+from mainspring.cli.invocation import Invocation, given, verb
+
+if TYPE_CHECKING:
+    from mainspring.app.planning import Planned
+    from mainspring.app.project import Project
+
+
+@verb()
+@choices.pipeline_argument
+@choices.parameter_option
+@choices.seed_option
+@choices.force_option
+@choices.quiet_option
+@given
+def command(
+    invocation: Invocation,
+    pipeline: str | None,
+    parameters: dict[str, str],
+    seed: int | None,
+    force: tuple[str, ...],
+    quiet: bool,
+) -> int:
+    """Run a pipeline; what nothing has changed is reused.
+
+    PIPELINE is a name that mainspring.toml lists (default: the first), module:name, or a YAML
+    file. Ctrl-C stops cleanly: `mainspring resume` goes on from there.
+    """
+    from mainspring.app.occupancy import in_use
+    from mainspring.cli.planned import plan_now
+
+    project = invocation.open()
+    with in_use(project.home):
+        planned = plan_now(project, pipeline, parameters, seed=seed, force=force)
+        return start(invocation, project, planned, quiet=quiet)
+
+
+def start(
+    invocation: Invocation,
+    project: Project,
+    planned: Planned,
+    *,
+    parent: str | None = None,
+    quiet: bool = False,
+) -> int:
+    """Put a plan on record as a run and drive it; return the exit status."""
+    from mainspring.app.running import check_resources, create_run, warm_up
+    from mainspring.cli.driving import drive_run
+
+    if planned.needs_workers:
+        check_resources(project, planned.spec)
+    executor = warm_up(project, planned)
+    try:
+        run = create_run(project, planned, parent=parent).id
+    except BaseException:
+        executor.close()
+        raise
+    return drive_run(invocation, project, run, executor, quiet=quiet)

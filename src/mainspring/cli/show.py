@@ -1,0 +1,48 @@
+"""`mainspring show`: a run or one of its tasks."""
+
+from __future__ import annotations
+
+import click
+
+from mainspring.cli import choices
+from mainspring.cli.invocation import Invocation, given, verb
+
+
+@verb()
+@choices.run_argument(required=False)
+@choices.task_argument
+@click.option("--graph", is_flag=True, help="Draw which task waits for which.")
+@given
+def command(invocation: Invocation, run: str, task: str | None, graph: bool) -> None:
+    """Show a run: tasks, checkpoints, metrics, artifacts and errors; or one of its tasks.
+
+    RUN is an id, the beginning of one, or `latest`, which is the default. TASK is a path such as
+    `train`, `train[3]` or `tune#2/train`. In the graph, a double line leads from a checkpoint to
+    what it guards.
+    """
+    from mainspring.app.showing import run_detail, task_detail
+
+    project = invocation.open()
+    record = project.store.read.find_run(run)
+    if task is not None:
+        if graph:
+            raise click.UsageError("--graph draws a whole run: leave TASK out")
+        found = task_detail(project, record, task)
+        if invocation.json:
+            invocation.emit(found)
+            return
+        from mainspring.cli.task_page import write_task
+
+        write_task(invocation.screen, found)
+        return
+    detail = run_detail(project, record)
+    if invocation.json:
+        invocation.emit(detail)
+    elif graph:
+        from mainspring.cli.graph import draw
+
+        draw(invocation.screen, detail)
+    else:
+        from mainspring.cli.run_page import write_run
+
+        write_run(invocation.screen, detail)

@@ -1,0 +1,106 @@
+"""How durations, sizes, times and statuses are written for people."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mainspring.app.views import RunView
+
+SYMBOLS = {
+    "succeeded": ("✓", "green"),
+    "reused": ("=", "cyan"),
+    "running": ("▶", "yellow"),
+    "open": ("▶", "yellow"),
+    "failed": ("✗", "red"),
+    "timed_out": ("✗", "red"),
+    "lost": ("✗", "red"),
+    "skipped": ("○", "dim"),
+    "blocked": ("⊘", "red"),
+    "cancelled": ("–", "dim"),
+    "waiting": ("…", "yellow"),
+    "paused": ("…", "yellow"),
+    "queued": ("·", "dim"),
+    "interrupted": ("…", "yellow"),
+    "pending": ("·", "dim"),
+    "ready": ("·", "dim"),
+}
+
+ORDER = tuple(SYMBOLS)
+"""The order in which counts are said."""
+
+
+def run_status(run: RunView) -> str:
+    """A run's status, where one that nobody works on any more is `interrupted`."""
+    stopped = run.status in ("running", "queued") and not run.working
+    return "interrupted" if stopped else run.status
+
+
+def symbol_of(status: str) -> tuple[str, str]:
+    """A status as a sign, and its style."""
+    return SYMBOLS.get(status, ("?", ""))
+
+
+def duration(seconds: float | None) -> str:
+    """`0.3 s`, `12 s`, `3 min 5 s`, `2 h 10 min`."""
+    if seconds is None:
+        return ""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s" if seconds >= 0.05 else f"{seconds * 1000:.0f} ms"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def size(count: int) -> str:
+    """`512 B`, `1.5 kB`, `20 MB`; powers of 1000."""
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 999.5:
+            return f"{value:.0f} {unit}" if value >= 10 or unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"
+
+
+def clock(at: float) -> str:
+    """A time of day, local: `2026-11-21 02:15:30`."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
+
+
+def ago(at: float) -> str:
+    """How long ago something was, roughly."""
+    past = max(0.0, time.time() - at)
+    for limit, unit, name in ((90, 1, "s"), (5400, 60, "min"), (129600, 3600, "h")):
+        if past < limit:
+            return f"{past / unit:.0f} {name} ago"
+    return f"{past / 86400:.0f} days ago"
+
+
+def tally(counts: Mapping[str, int]) -> str:
+    """`3 succeeded, 2 reused, 1 failed`."""
+    known = [(name, counts[name]) for name in ORDER if counts.get(name)]
+    return ", ".join(f"{count} {name}" for name, count in known)
+
+
+def plural(count: int, word: str) -> str:
+    """`1 task`, `3 tasks`."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
+def number(value: float | None) -> str:
+    """A metric's value, short."""
+    return "nan" if value is None else f"{value:.6g}"
+
+
+def settings(values: Mapping[str, object]) -> str:
+    """Parameters on one line: `c=1.0 test_size=0.25`."""
+    import msgspec
+
+    return " ".join(
+        f"{name}={msgspec.json.encode(value).decode()}" for name, value in values.items()
+    )

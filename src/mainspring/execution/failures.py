@@ -1,0 +1,135 @@
+"""From an exception or a process's end to an error that a person can act on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import traceback
+from types import TracebackType
+
+from mainspring.records.errors import MainspringError
+from mainspring.records.runs import Order, TaskError
+
+_MESSAGE = 10_000
+_TRACE = 20_000
+
+
+def describe(error: BaseException, snapshot: str, order: Order) -> TaskError:
+    """Say what a step's exception was, with the project's own frames only."""
+    kind, message, hint = _words(error, order)
+    where = getattr(error, "where", None) if isinstance(error, MainspringError) else None
+    return TaskError(
+        kind=kind,
+        message=_shorten(message, _MESSAGE),
+        where=where or _where(error, snapshot),
+        traceback=_shorten(_trace(error, snapshot), _TRACE),
+        hint=hint,
+    )
+
+
+def _words(error: BaseException, order: Order) -> tuple[str, str, str]:
+    kind = type(error).__qualname__
+    if isinstance(error, MainspringError):
+        return kind, error.what, error.hint or ""
+    if isinstance(error, MemoryError):
+        limit = f"its limit of {size_text(order.memory)}" if order.memory else "the machine's"
+        said = f": {text}" if (text := _text(error)) else ""
+        return "memory", f"the step ran out of memory ({limit}){said}", _MORE_MEMORY
+    if isinstance(error, SystemExit):
+        code = "" if error.code is None else repr(error.code)
+        return kind, f"the step called sys.exit({code})", "return a value, or raise an exception"
+    if isinstance(error, KeyboardInterrupt):
+        return kind, "the step was interrupted", ""
+    if isinstance(error, ModuleNotFoundError):
+        return kind, _text(error), "is it installed, or is its file left out of the project?"
+    return kind, _text(error), ""
+
+
+_MORE_MEMORY = "raise the step's memory=..., or have it hold less at once"
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # a user's __str__ may do anything
+        return "(its message can't be shown)"
+
+
+def _shorten(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[: limit // 2]}\n...\n{text[-limit // 2 :]}"
+
+
+def _relative(path: str, snapshot: str) -> str | None:
+    inside = snapshot + "/"
+    return path[len(inside) :] if path.startswith(inside) else None
+
+
+def _frames(trace: TracebackType | None, snapshot: str) -> list[traceback.FrameSummary]:
+    frames: list[traceback.FrameSummary] = []
+    for frame in traceback.extract_tb(trace):
+        path = _relative(frame.filename, snapshot)
+        if path is not None:
+            frames.append(
+                traceback.FrameSummary(path, frame.lineno, frame.name, line=frame.line or "")
+            )
+    return frames
+
+
+def _where(error: BaseException, snapshot: str) -> str:
+    if isinstance(error, SyntaxError) and error.filename:
+        path = _relative(error.filename, snapshot)
+        if path is not None:
+            return f"{path}:{error.lineno}"
+    frames = _frames(error.__traceback__, snapshot)
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+
+
+def _trace(error: BaseException, snapshot: str) -> str:
+    parts: list[str] = []
+    seen: set[int] = set()
+    present: BaseException | None = error
+    while present is not None and id(present) not in seen:
+        seen.add(id(present))
+        frames = traceback.format_list(_frames(present.__traceback__, snapshot))
+        ending = traceback.format_exception_only(type(present), present)
+        parts.append("".join(["Traceback (most recent call last):\n", *frames, *ending]))
+        follows = present.__context__ if not present.__suppress_context__ else None
+        present = present.__cause__ or follows
+    return "\nThis led to:\n\n".join(reversed(parts)).replace(snapshot + "/", "")
+
+
+def death(status: int) -> TaskError:
+    """Say how a worker ended without an outcome, from its wait status."""
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        try:
+            name = signal.Signals(number).name
+        except ValueError:
+            name = f"signal {number}"
+        extra = " \N{EM DASH} possibly out of memory" if name == "SIGKILL" else ""
+        return TaskError(
+            kind="killed", message=f"killed by {name}{extra}", hint=_DEATH_HINTS.get(name, "")
+        )
+    code = os.waitstatus_to_exitcode(status)
+    return TaskError(
+        kind="exit",
+        message=f"the step ended its process: it called os._exit({code}), or a library did",
+        hint="return a value, or raise an exception; the log has what it printed",
+    )
+
+
+_DEATH_HINTS = {
+    "SIGKILL": "give the step a memory=... limit to see what it uses",
+    "SIGSEGV": "a compiled library crashed; the log has what it printed",
+    "SIGABRT": "a compiled library gave up; the log has what it printed",
+}
+
+
+def size_text(size: int | None) -> str:
+    """A size in bytes as people write it: `512 MiB`."""
+    value = float(size or 0)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024:
+            return f"{value:.4g} {unit}"
+        value /= 1024
+    return f"{value:.4g} TiB"

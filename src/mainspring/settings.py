@@ -1,0 +1,122 @@
+"""A project's settings: where its root is, what `mainspring.toml` says, where its home is."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from mainspring.records.errors import ProjectError
+
+FILE = "mainspring.toml"
+HOME = ".mainspring"
+
+
+class ProjectTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[project]`: `pipelines` are `module:name` or YAML files; the first is the default one."""
+
+    name: str
+    pipelines: list[str] = []
+
+
+class SourceTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[source]`: globs left out of the snapshot; directories that modules import from."""
+
+    exclude: list[str] = []
+    roots: list[str] = []
+
+
+class ExecutionTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[execution]`: workers at once (default: cores), custom resources, the project's seed."""
+
+    workers: int | None = None
+    resources: dict[str, float] = {}
+    seed: int = 0
+    start: Literal["zygote", "spawn"] = "zygote"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole of `mainspring.toml` (or of `[tool.mainspring]` in `pyproject.toml`)."""
+
+    project: ProjectTable
+    source: SourceTable = SourceTable()
+    execution: ExecutionTable = ExecutionTable()
+
+
+def find_root(start: Path) -> Path:
+    """Return the nearest directory, from `start` upwards, that is a project.
+
+    Raises ProjectError when there is none.
+    """
+    start = start.absolute()
+    for directory in (start, *start.parents):
+        if (directory / FILE).is_file() or _has_table(directory / "pyproject.toml"):
+            return directory
+    raise ProjectError(
+        f"no {FILE} in {start} or any directory above it",
+        hint="run `mainspring init` to make a project here",
+    )
+
+
+def load(root: Path) -> Settings:
+    """Return the settings of the project at `root`. Raises ProjectError, naming file and field."""
+    path = root / FILE
+    if not path.is_file():
+        path = root / "pyproject.toml"
+    try:
+        data = tomllib.loads(path.read_text("utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ProjectError(f"not valid TOML: {error}", where=path.name) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProjectError(f"can't be read: {error}", where=path.name) from None
+    if path.name == "pyproject.toml":
+        data = data.get("tool", {}).get("mainspring", {})
+    return _settings(data, path.name)
+
+
+def home_of(root: Path) -> Path:
+    """Return the project's home: `MAINSPRING_HOME`, or `.mainspring` in its root."""
+    chosen = os.environ.get("MAINSPRING_HOME")
+    return Path(chosen).absolute() if chosen else root / HOME
+
+
+def _settings(data: dict[str, Any], file: str) -> Settings:
+    _check_names(data, Settings, file, "")
+    for table in ("project", "source", "execution"):
+        inner = data.get(table)
+        if isinstance(inner, dict):
+            kind = {"project": ProjectTable, "source": SourceTable}.get(table, ExecutionTable)
+            _check_names(inner, kind, file, f"{table}.")  # pyright: ignore[reportUnknownArgumentType]
+    if "project" not in data:
+        hint = '[project]\n  name = "my-project"'
+        raise ProjectError("the table [project] is missing", where=file, hint=hint)
+    try:
+        found = msgspec.convert(data, Settings)
+    except msgspec.ValidationError as error:
+        what, _, path = str(error).partition(" - at `$")
+        where = f"{file}: {path.strip('.`')}" if path else file
+        raise ProjectError(what[0].lower() + what[1:], where=where) from None
+    if found.execution.workers is not None and found.execution.workers < 1:
+        raise ProjectError("must be at least 1", where=f"{file}: execution.workers")
+    return found
+
+
+def _check_names(data: dict[str, Any], kind: type[msgspec.Struct], file: str, at: str) -> None:
+    known = list(kind.__struct_fields__)
+    for name in data:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there is {', '.join(known)}"
+            raise ProjectError(f"unknown name {at}{name}", where=file, hint=hint)
+
+
+def _has_table(path: Path) -> bool:
+    try:
+        tools = tomllib.loads(path.read_text("utf-8")).get("tool")
+        return isinstance(tools, dict) and "mainspring" in tools
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return False

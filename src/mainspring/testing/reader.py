@@ -1,0 +1,166 @@
+"""The in-memory store's readers: what is committed (and, for History, a transaction's own)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+from mainspring.records.artifacts import ArtifactRef
+from mainspring.records.errors import NotFoundError
+from mainspring.records.metrics import Medium, MetricSummary, Point
+from mainspring.records.plan import Cached
+from mainspring.records.runs import Attempt, Run, Task, Verdict
+from mainspring.records.status import TaskStatus
+from mainspring.records.stores import KeyParts, RunFilter
+from mainspring.storage.runs import no_latest, pick_run
+from mainspring.storage.tasks import no_path
+from mainspring.testing.state import State
+
+
+class MemoryHistory:
+    """What planning reads of the past."""
+
+    def __init__(self, state: Callable[[], State]) -> None:
+        self._now = state
+
+    def lookup(self, key: str) -> Sequence[Cached]:
+        return [cached for cached in self._now().results if cached.key == key]
+
+    def previous(self, pipeline: str, path: str) -> KeyParts | None:
+        state = self._now()
+        tasks = [t for t in state.tasks.values() if t.path == path and t.key is not None]
+        runs = state.runs
+        for task in sorted(tasks, key=lambda t: (runs[t.run].created, t.id), reverse=True):
+            parts = state.key_parts(task)
+            if runs[task.run].pipeline == pipeline and parts is not None:
+                return parts
+        return None
+
+    def expected(self, pipeline: str) -> Mapping[str, float]:
+        return {node: wall for (p, node), wall in self._now().expected.items() if p == pipeline}
+
+
+class MemoryReader(MemoryHistory):
+    """Reads what is committed (records.stores.Reader)."""
+
+    def run(self, run: str) -> Run:
+        return self._now().run(run)
+
+    def find_run(self, text: str) -> Run:
+        runs = self._newest_first()
+        if text != "latest":
+            return pick_run(text, [run for run in runs if run.id.startswith(text)])
+        if not runs:
+            raise no_latest()
+        return runs[0]
+
+    def runs(self, want: RunFilter) -> list[Run]:
+        return [
+            run
+            for run in self._newest_first()
+            if want.pipeline in (None, run.pipeline)
+            and (not want.status or run.status in want.status)
+            and run.id.startswith(want.prefix or "")
+        ][: want.limit]
+
+    def spec(self, digest: str) -> bytes:
+        specs = self._now().specs
+        if digest not in specs:
+            raise NotFoundError(f"there is no pipeline spec {digest!r}")
+        return specs[digest]
+
+    def driver(self, run: str) -> str | None:
+        state = self._now()
+        return state.drivers[state.run(run).id]
+
+    def tasks(self, run: str, *, parent: int | None = None, limit: int | None = None) -> list[Task]:
+        found = self._now().of_run(run)
+        return [task for task in found if parent in (None, task.parent)][:limit]
+
+    def find_task(self, run: str, path: str) -> Task:
+        state = self._now()
+        if (run, path) not in state.paths:
+            raise no_path(run, path, [task.path for task in state.of_run(run)])
+        return state.tasks[state.paths[run, path]]
+
+    def edges(self, run: str) -> list[tuple[int, int]]:
+        state = self._now()
+        return sorted(edge for edge in state.edges if state.tasks[edge[0]].run == run)
+
+    def counts(self, run: str) -> dict[int | None, dict[TaskStatus, int]]:
+        found: dict[int | None, dict[TaskStatus, int]] = {}
+        for task in self._now().of_run(run):
+            group = found.setdefault(task.parent, {})
+            group[task.status] = group.get(task.status, 0) + 1
+        return found
+
+    def attempts(self, task: int) -> list[Attempt]:
+        return self._now().tried(task)
+
+    def outputs(self, task: int) -> dict[str, ArtifactRef]:
+        return dict(self._now().outputs.get(task, {}))
+
+    def artifacts(self, run: str) -> list[tuple[str, str, ArtifactRef]]:
+        state = self._now()
+        return [
+            (task.path, name, ref)
+            for task in state.of_run(run)
+            for name, ref in state.outputs.get(task.id, {}).items()
+        ]
+
+    def key_parts(self, task: int) -> KeyParts | None:
+        state = self._now()
+        return state.key_parts(state.tasks[task]) if task in state.tasks else None
+
+    def verdicts(self, run: str) -> list[Verdict]:
+        return [verdict for verdict in self.all_verdicts() if verdict.run == run]
+
+    def all_verdicts(self) -> list[Verdict]:
+        return [verdict for _, verdict in self._now().verdicts]
+
+    def divergences(self, run: str) -> list[tuple[str, str, str]]:
+        return [(task, out, src) for r, task, out, src in self._now().divergences if r == run]
+
+    def metrics(self, run: str) -> list[MetricSummary]:
+        return [_summary(t.path, name, ps) for t, name, ps in self._now().newest_series(run)]
+
+    def points(self, run: str, task: str, name: str) -> list[Point]:
+        for owner, series, points in self._now().newest_series(run):
+            if owner.path == task and series == name:
+                return list(points)
+        return []
+
+    def media(self, run: str) -> list[Medium]:
+        return [medium for r, medium in self._now().media if r == run]
+
+    def running_attempts(self, run: str) -> list[Attempt]:
+        return self._now().at_work(run)
+
+    def referenced(self) -> set[str]:
+        state = self._now()
+        found = {run.snapshot for run in state.runs.values()}
+        found |= {ref.digest for outputs in state.outputs.values() for ref in outputs.values()}
+        found |= {ref.digest for cached in state.results for ref in cached.outputs.values()}
+        found |= {digest for inputs in state.inputs.values() for digest, _ in inputs.values()}
+        return found | {medium.digest for _, medium in state.media}
+
+    def version(self) -> int:
+        return self._now().commits
+
+    def _newest_first(self) -> list[Run]:
+        # Reversed first: of runs of one instant, the one added last comes first.
+        runs = reversed(self._now().runs.values())
+        return sorted(runs, key=lambda run: run.created, reverse=True)
+
+
+def _summary(task: str, name: str, points: tuple[Point, ...]) -> MetricSummary:
+    numbers = [point.value for point in points if not math.isnan(point.value)]
+    return MetricSummary(
+        task=task,
+        name=name,
+        last=points[-1].value,
+        count=len(points),
+        minimum=min(numbers, default=math.nan),
+        maximum=max(numbers, default=math.nan),
+        step=points[-1].step,
+    )

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mainspring.execution.seeding import derived, import_time_generators, limit_threads
+
+HEAD = "import json, random, sys\nfrom mainspring.execution.seeding import *\n"
+
+
+def drawn(text: str) -> Any:
+    """What a fresh interpreter prints."""
+    done = subprocess.run([sys.executable, "-c", HEAD + text], capture_output=True, check=True)
+    return json.loads(done.stdout)
+
+
+LATE = "import numpy\nprint(json.dumps([random.random(), numpy.random.rand()]))"
+
+
+def test_generators_that_are_imported_later_start_from_the_seed_too() -> None:
+    early = "import numpy\nseed_everything(5)\n" + LATE
+    late = "seed_everything(5)\n" + LATE
+    assert drawn(early) == drawn(late)
+    assert drawn(late.replace("5", "6")) != drawn(late)
+
+
+def test_the_last_seed_counts_for_what_is_imported_later() -> None:
+    assert drawn("seed_everything(1)\nseed_everything(5)\n" + LATE) == drawn(
+        "seed_everything(5)\n" + LATE
+    )
+    count = "seed_everything(1)\nseed_everything(2)\nprint(len(sys.meta_path))"
+    assert drawn(count) == drawn("seed_everything(1)\nprint(len(sys.meta_path))")
+
+
+def test_the_module_that_is_seeded_late_is_whole() -> None:
+    text = (
+        "seed_everything(5)\nimport numpy\n"
+        "print(json.dumps([type(numpy.random.__loader__).__name__, numpy.random.__name__, "
+        "'exec_module' in vars(numpy.random.__loader__)]))"
+    )
+    assert drawn(text) == ["SourceFileLoader", "numpy.random", False]
+
+
+@given(st.integers(0, 2**63 - 1), st.text())
+def test_derived_seeds_are_64_bits_of_both(seed: int, name: str) -> None:
+    found = derived(seed, name)
+    assert 0 <= found < 2**64
+    assert found == derived(seed, name)
+    assert len({found, derived(seed, name + "x"), derived(seed ^ 1, name)}) == 3
+
+
+def test_generators_made_at_import_time_begin_anew_by_their_names() -> None:
+    text = (
+        "import types, numpy\n"
+        "m = types.ModuleType('m')\n"
+        "m.a, m.b, m.c = random.Random(), numpy.random.default_rng(), numpy.random.RandomState()\n"
+        "m.fixed = numpy.random.default_rng(3)\n"
+        "found = import_time_generators([m])\n"
+        "seed_everything(5, found)\n"
+        "print(json.dumps([[n for n, _ in found], m.a.random(), m.b.random(), "
+        "m.c.random_sample(), m.fixed.random()]))"
+    )
+    first, second = drawn(text), drawn(text)
+    assert first == second
+    assert first[0] == ["m.a", "m.b", "m.c"]
+    assert len(set(first[1:])) == 4
+    assert first[4] == np.random.default_rng(3).random()
+
+
+def test_a_generator_under_two_names_is_found_once() -> None:
+    one, two = ModuleType("one"), ModuleType("two")
+    one.__dict__["rng"] = two.__dict__["rng"] = random.Random()
+    assert [name for name, _ in import_time_generators([one, two])] == ["one.rng"]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_threads(threads: int) -> None:
+    text = (
+        "import numpy, threadpoolctl, os\n"
+        f"kept = limit_threads({threads}, 3)\n"
+        "print(json.dumps([os.environ['OMP_NUM_THREADS'], "
+        "[i['num_threads'] for i in threadpoolctl.threadpool_info()]]))"
+    )
+    variable, pools = drawn(text)
+    assert variable == str(threads)
+    assert all(count <= threads for count in pools)
+
+
+def test_as_many_as_there_are_is_nothing_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "untouched")
+    assert limit_threads(2, 2) is None

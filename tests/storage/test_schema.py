@@ -1,0 +1,105 @@
+"""The store's file is made whole or not at all, and left alone when it is as it should be."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from mainspring.records.errors import StoreError
+from mainspring.storage.schema import APPLICATION, MIGRATIONS, prepare
+
+
+def migrations(folder: Path, *scripts: str) -> Path:
+    folder.mkdir()
+    for number, script in enumerate(scripts, 1):
+        (folder / f"{number:04}_change.sql").write_text(script, encoding="utf-8")
+    (folder / "README.txt").write_text("not a migration")
+    return folder
+
+
+def version(path: Path) -> int:
+    connection = sqlite3.connect(path)
+    (found,) = connection.execute("PRAGMA user_version").fetchone()
+    connection.close()
+    return found
+
+
+def columns(path: Path, table: str) -> list[str]:
+    connection = sqlite3.connect(path)
+    found = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+    connection.close()
+    return found
+
+
+FIRST = "CREATE TABLE t (a);\nINSERT INTO t VALUES (1);"
+
+
+def test_a_fresh_store_has_all_migrations(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "store.db"
+    steps = migrations(tmp_path / "m", FIRST, "ALTER TABLE t ADD COLUMN b;", "SELECT 1;")
+    prepare(path, migrations=steps)
+    assert (version(path), columns(path, "t")) == (3, ["a", "b"])
+    assert os.listdir(path.parent) == ["store.db"]
+
+
+def test_a_store_of_the_present_format_is_not_touched(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    steps = migrations(tmp_path / "m", FIRST)
+    prepare(path, migrations=steps)
+    before = (path.read_bytes(), path.stat().st_mtime_ns)
+    prepare(path, migrations=steps)
+    prepare(path, migrate=True, migrations=steps)
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == before
+    assert sorted(os.listdir(tmp_path)) == ["m", "store.db"]
+
+
+def test_a_store_that_cannot_be_made_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "home" / "store.db"
+    steps = migrations(tmp_path / "m", FIRST, "THIS IS WRONG;")
+    with pytest.raises(StoreError):
+        prepare(path, migrations=steps)
+    assert os.listdir(path.parent) == []
+    (steps / "0002_change.sql").write_text("SELECT 1;")
+    prepare(path, migrations=steps)
+    assert version(path) == 2
+
+
+def test_several_formats_are_passed_in_one_step(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    old = migrations(tmp_path / "old", FIRST)
+    prepare(path, migrations=old)
+    new = migrations(
+        tmp_path / "new", FIRST, "ALTER TABLE t ADD COLUMN b;", "ALTER TABLE t ADD COLUMN c;"
+    )
+    with pytest.raises(StoreError, match=r"older format \(1, this Mainspring writes 3\)"):
+        prepare(path, migrations=new)
+    assert columns(path, "t") == ["a"]
+    prepare(path, migrate=True, migrations=new)
+    assert (version(path), columns(path, "t")) == (3, ["a", "b", "c"])
+    copy = tmp_path / "store.db.bak-1"
+    assert (version(copy), columns(copy, "t")) == (1, ["a"])
+    with pytest.raises(StoreError, match=r"newer Mainspring \(format 3, this one knows 1\)"):
+        prepare(path, migrate=True, migrations=old)
+
+
+def test_a_folder_in_its_place(tmp_path: Path) -> None:
+    (tmp_path / "store.db").mkdir()
+    with pytest.raises(StoreError) as caught:
+        prepare(tmp_path / "store.db")
+    assert caught.value.where == str(tmp_path / "store.db")
+
+
+def test_a_file_where_the_home_should_be(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("")
+    with pytest.raises(StoreError) as caught:
+        prepare(tmp_path / "home" / "store.db")
+    assert caught.value.hint is not None
+
+
+def test_the_mark_of_the_file_is_our_name() -> None:
+    assert APPLICATION.to_bytes(4, "big") == b"MSPR"
+    numbers = [int(path.name[:4]) for path in sorted(MIGRATIONS.glob("*.sql"))]
+    assert numbers == list(range(1, len(numbers) + 1))

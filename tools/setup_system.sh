@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Install the Debian packages that building, checking and testing need, where they are missing.
+set -euo pipefail
+
+missing=()
+need() { command -v "$1" >/dev/null 2>&1 || missing+=("$2"); }
+
+need git git
+need mount mount       # tests that fill a small tmpfs
+need unshare util-linux
+need faketime faketime   # tests of clocks that are wrong
+need node nodejs       # pyright runs on it
+# uv makes its own environments; without it, venv has to be there.
+if ! uv --version >/dev/null 2>&1 && ! python3 -c 'import ensurepip, venv' >/dev/null 2>&1; then
+  missing+=(python3-venv)
+fi
+
+if [ ${#missing[@]} -eq 0 ]; then
+  echo 'setup-system: nothing to install'
+  exit 0
+fi
+if ! command -v apt-get >/dev/null 2>&1 || [ "$(id -u)" -ne 0 ]; then
+  echo "error: these Debian packages are missing: ${missing[*]}" >&2
+  echo '  hint: run `make setup-system` as root on Debian, or install their like by hand' >&2
+  exit 1
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -q </dev/null
+apt-get install -q -y --no-install-recommends "${missing[@]}" </dev/null
