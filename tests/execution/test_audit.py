@@ -139,11 +139,11 @@ def test_a_late_import_is_a_read(
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     with recorder:
         importlib.import_module("module_for_audit")
-    assert list(recorder.reads) == ["module_for_audit.py"]
+    assert list(recorder.reads) == ["module_for_audit.py!"]
     again = reads.Recorder(recorder.snapshot, recorder.work)
     with again:
         importlib.import_module("module_for_audit")
-    assert list(again.reads) == ["module_for_audit.py"]
+    assert list(again.reads) == ["module_for_audit.py!"]
     del sys.modules["module_for_audit"]
 
 

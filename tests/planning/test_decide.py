@@ -446,9 +446,12 @@ def test_files_that_the_step_read(
 
 def test_a_module_that_the_key_covers_part_by_part_may_change(lab: Lab) -> None:
     """Importing a module reads it; the parts of it that count are in the key."""
-    assert isinstance(decided(lab, result(lab, reads={"m.py": "blake3:old"})), Reuse)
-    made = executed(decided(lab, result(lab, reads={"n.py": "blake3:old"})))
+    assert isinstance(decided(lab, result(lab, reads={"m.py!": "blake3:old"})), Reuse)
+    made = executed(decided(lab, result(lab, reads={"n.py!": "blake3:old"})))
     assert made.reason == "project file n.py is gone"
+    # Opened as data, all of it counts.
+    made = executed(decided(lab, result(lab, reads={"m.py": "blake3:old"})))
+    assert made.reason == "project file m.py is gone"
 
 
 def test_a_result_whose_blob_is_gone_is_no_result(lab: Lab) -> None:

@@ -113,7 +113,7 @@ def _import_module(name: str, package: str | None = None) -> ModuleType:
     if recorder is not None and not recorder.importing:
         path = recorder.place(getattr(module, "__file__", None) or "")
         if path:
-            recorder.read(path)
+            recorder.read(f"{path}!")
     return module
 
 
@@ -152,7 +152,7 @@ def _open(recorder: Recorder, args: tuple[Any, ...]) -> None:
 def _open_inside(recorder: Recorder, path: str, flags: int, importing: bool) -> None:
     if importing:
         if path.endswith(".py") and not recorder.importing:
-            recorder.read(path)
+            recorder.read(f"{path}!")
     elif flags & _WRITING:
         _refuse(path)
     else:

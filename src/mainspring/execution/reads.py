@@ -132,8 +132,11 @@ class Recorder:
 def digest_in(manifest: Mapping[str, str], path: str) -> str:
     """The digest of a project file, or of a listing ("data/"), or "absent" when it is not there.
 
-    `path?` only asks whether it is there: "file", "directory" or "absent".
+    `path?` only asks whether it is there: "file", "directory" or "absent". `path!` was read by
+    an import, not as data.
     """
+    if path.endswith("!"):
+        return manifest.get(path[:-1], ABSENT)
     if path.endswith("?"):
         name = path[:-1]
         below = f"{name}/"

@@ -363,12 +363,12 @@ def _unusable(cached: Cached, work: StepNode | CommandNode, context: Context) ->
         more = f" (and {len(others)} more)" if others else ""
         return f"its last result is impure: {first}{more}"
     for path, digest in cached.reads.items():
-        if path in covered:
+        if path.endswith("!") and path[:-1] in covered:
             continue
         now = context.source_digest(path)
         if now != digest:
             what = "appeared" if digest == ABSENT else "is gone" if now == ABSENT else "changed"
-            return f"project file {path} {what}"
+            return f"project file {path.rstrip('!?')} {what}"
     for name, ref in cached.outputs.items():
         if not context.reader.complete(ref):
             return f"the stored output {name} of {cached.run} is gone or damaged"
