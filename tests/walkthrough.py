@@ -2,8 +2,9 @@
 
 In a page, a code block whose first line is a comment that names a file (`# pipeline.py`) is
 written to that file. A `console` block is typed: lines that begin with `$ ` are commands, the
-others what they print. A line `...` there stands for any lines. Run ids, digests, durations, dates
-and the width of gaps are not compared. A command has to succeed, unless `$ echo $?` comes next.
+others what they print. A line `...` there stands for any lines. Run ids, digests, durations, dates,
+megabytes of memory and the width of gaps are not compared. A command has to succeed, unless
+`$ echo $?` comes next.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ _MASKS = (
     (re.compile(r"\d{8}-\d{6}-[a-z0-9]{5}"), "RUN"),
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d( \(.*? ago\))?"), "WHEN"),
     (re.compile(r"~?\b\d+(\.\d+)? (ms|s|min)( \d+ s)?\b"), "TOOK"),
+    (re.compile(r"\b\d+(\.\d+)? MB\b"), "MEMORY"),
     (re.compile(r"\b[0-9a-f]{8,12}\b"), "DIGEST"),
     (re.compile(r"  +"), " "),
 )
