@@ -483,3 +483,12 @@ def test_a_snapshot_that_somebody_has_touched_is_made_again(tmp_path: Path, how:
     again = materialise(digest, home, blobs)
     assert sorted(path.name for path in again.iterdir()) == ["flow.py", "more.py"]
     assert (again / "flow.py").read_text() == "VALUE = 1\n"
+
+
+def test_files_that_hold_secrets_by_custom_are_left_out(tmp_path: Path) -> None:
+    project, home = tmp_path / "project", tmp_path / "home"
+    project.mkdir()
+    for name in (".env", ".env.local", ".env.example", "environment.py"):
+        (project / name).write_text("TOKEN = 'secret'\n")
+    manifest, _ = take_snapshot(project, home, LocalBlobs(home / "blobs"))
+    assert [file.path for file in manifest.files] == [".env.example", "environment.py"]

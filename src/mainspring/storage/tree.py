@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from mainspring.records.errors import ProjectError
 
+_ENV_TEMPLATES = frozenset({".env.example", ".env.sample", ".env.template"})
 SKIPPED = frozenset(
     {
         ".mainspring",
@@ -96,6 +97,9 @@ class _Tree:
     def _is_left_out(self, found: os.DirEntry[str], path: str) -> bool:
         name = found.name
         if name in SKIPPED or name.endswith((".pyc", ".pyo")) or found.path == self._home:
+            return True
+        # Secrets live there: they must not be stored with the source. A step declares `env=`.
+        if name == ".env" or (name.startswith(".env.") and name not in _ENV_TEMPLATES):
             return True
         return bool(self._named(name) or self._placed(path))
 
