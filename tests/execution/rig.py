@@ -6,8 +6,9 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from mainspring.execution.context import Event, RunContext
+from mainspring.execution.context import Event, RunContext, Turn
 from mainspring.execution.engine import Engine
+from mainspring.execution.transitions import insert_nodes
 from mainspring.planning.decide import Context
 from mainspring.planning.expand import RunGraph
 from mainspring.records.artifacts import Absent, ArtifactRef, Input, Literal, Stored
@@ -17,8 +18,8 @@ from mainspring.records.ports import Capacity
 from mainspring.records.runs import Order, Outcome, Run, Task, TaskError, Usage
 from mainspring.records.source import Static
 from mainspring.records.spec import Options, PipelineSpec, StepNode
-from mainspring.records.status import RUN_ENDED, AttemptStatus, RunStatus, TaskStatus, Wish
-from mainspring.records.stores import NewTask, Store
+from mainspring.records.status import RUN_ENDED, AttemptStatus, RunStatus, Wish
+from mainspring.records.stores import Store
 from mainspring.testing.artifacts import MemoryArtifacts
 from mainspring.testing.executor import ScriptedExecutor, World
 from mainspring.testing.memory import MemoryLeases, MemoryStore
@@ -103,18 +104,9 @@ class Rig:
             spec=digest_of(spec), snapshot="s", parameters=parameters, seed=0,
             created=self.wall + len(self.specs),
         )  # fmt: skip
-        nodes = RunGraph(spec, parameters).graph.nodes
         with self.store.write() as tx:
             tx.add_run(record, canonical(spec))
-            new = [
-                NewTask(
-                    path=path, node=node.template, kind=node.kind, pending=len(node.deps),
-                    status=TaskStatus.PENDING if node.deps else TaskStatus.READY,
-                )
-                for path, node in nodes.items()
-            ]  # fmt: skip
-            ids = dict(zip(nodes, tx.add_tasks(run, new), strict=True))
-            tx.add_edges([(ids[d], ids[p]) for p, node in nodes.items() for d in node.deps])
+            insert_nodes(Turn(tx, self.wall), run, RunGraph(spec, parameters).graph)
         return run
 
     def _prepare(self, run: Run, tx: Any) -> RunContext:

@@ -23,8 +23,9 @@ from hypothesis.stateful import (
     rule,
 )
 
-from mainspring.execution.context import RunContext
+from mainspring.execution.context import RunContext, Turn
 from mainspring.execution.engine import Engine
+from mainspring.execution.transitions import insert_nodes
 from mainspring.planning.decide import Context
 from mainspring.planning.expand import RunGraph
 from mainspring.records.artifacts import ArtifactRef, Literal, Stored
@@ -48,7 +49,6 @@ from mainspring.records.status import (
     TaskStatus,
     Wish,
 )
-from mainspring.records.stores import NewTask
 from mainspring.testing.artifacts import MemoryArtifacts
 from mainspring.testing.executor import ScriptedExecutor, World
 from mainspring.testing.memory import MemoryLeases, MemoryStore
@@ -153,18 +153,9 @@ class Protocol(RuleBasedStateMachine):
             id=name, pipeline="p", status=RunStatus.QUEUED, wish=Wish.RUN,
             spec=digest_of(PIPELINE), snapshot="s", parameters={}, seed=0, created=self.time,
         )  # fmt: skip
-        nodes = RunGraph(PIPELINE, {}).graph.nodes
         with self.store.write() as tx:
             tx.add_run(run, canonical(PIPELINE))
-            new = [
-                NewTask(
-                    path=path, node=node.template, kind=node.kind, pending=len(node.deps),
-                    status=TaskStatus.PENDING if node.deps else TaskStatus.READY,
-                )
-                for path, node in nodes.items()
-            ]  # fmt: skip
-            ids = dict(zip(nodes, tx.add_tasks(name, new), strict=True))
-            tx.add_edges([(ids[d], ids[p]) for p, node in nodes.items() for d in node.deps])
+            insert_nodes(Turn(tx, self.time), name, RunGraph(PIPELINE, {}).graph)
         return name
 
     def _prepare(self, run: Run, tx: Any) -> RunContext:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from mainspring.execution.context import RunContext
+from mainspring.execution.context import RunContext, Turn
 from mainspring.execution.engine import Engine
+from mainspring.execution.transitions import insert_nodes
 from mainspring.planning.build import Frame, build
 from mainspring.planning.decide import Context, Decision, consider
 from mainspring.planning.expand import RunGraph
@@ -23,7 +24,7 @@ from mainspring.records.runs import Order, Outcome, Read, Run, Task, TaskError, 
 from mainspring.records.source import CodePart, Static
 from mainspring.records.spec import CheckpointNode, GroupNode, Options, PipelineSpec, StepNode
 from mainspring.records.status import RUN_ENDED, AttemptStatus, RunStatus, TaskStatus, Wish
-from mainspring.records.stores import KeyParts, NewTask, Upstream
+from mainspring.records.stores import KeyParts, Upstream
 from mainspring.testing.artifacts import MemoryArtifacts
 from mainspring.testing.executor import ScriptedExecutor, World
 from mainspring.testing.memory import MemoryLeases, MemoryStore
@@ -219,20 +220,11 @@ class Lab:
             spec=digest_of(pipeline), parameters=parameters, seed=0, created=self.time,
             forced=forced,
         )  # fmt: skip
-        nodes = RunGraph(pipeline, parameters).graph.nodes
-        new = [
-            NewTask(
-                path=path, node=node.template, kind=node.kind, pending=len(node.deps),
-                status=TaskStatus.PENDING if node.deps else TaskStatus.READY,
-            )
-            for path, node in nodes.items()
-        ]  # fmt: skip
         with self.store.write() as tx:
             tx.add_run(run, canonical(pipeline))
             for uses in FUNCTIONS:
                 tx.add_static(*self.static(step("x", uses)))
-            ids = dict(zip(nodes, tx.add_tasks(name, new), strict=True))
-            tx.add_edges([(ids[d], ids[p]) for p, node in nodes.items() for d in node.deps])
+            insert_nodes(Turn(tx, self.time), name, RunGraph(pipeline, parameters).graph)
         return name
 
     def _outcome(self, attempt: str, order: Order) -> Outcome:
