@@ -13,6 +13,7 @@ from tests.contracts.store_builders import filled, new
 
 from mainspring.records.errors import StoreError
 from mainspring.storage import schema
+from mainspring.storage.database import explain
 from mainspring.storage.filesystem import filesystem_of, refuse_network
 from mainspring.storage.schema import APPLICATION, prepare
 from mainspring.storage.sqlite import SqliteStore
@@ -240,3 +241,15 @@ def test_every_statement_is_valid_sql(path: Path) -> None:
             except sqlite3.Error as error:
                 pytest.fail(f"{noun}.{name}: {error}")
     connection.close()
+
+
+@pytest.mark.parametrize(("free", "said"), [(4, "the disk is full"), (1 << 20, "the disk failed")])
+def test_an_input_output_error_on_a_full_disk_is_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, said: str
+) -> None:
+    # Fault injection: which page SQLite can't write is not ours to choose on a real disk.
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+    found = os.statvfs_result((4096, 4096, 9, free, free, 9, 9, 9, 0, 255))
+    monkeypatch.setattr(os, "statvfs", lambda _: found)
+    assert said in str(explain(error, tmp_path / "store.db"))

@@ -117,7 +117,9 @@ def import_module(name: str) -> Any:
 
 
 def _import_fault(name: str, error: BaseException) -> DefinitionError:
-    hint = "install it into this environment" if isinstance(error, ModuleNotFoundError) else None
+    hint = None
+    if isinstance(error, ModuleNotFoundError):
+        hint = "is it a file of the project that is not there, or a package to be installed?"
     return DefinitionError(
         f"importing {name} failed: {_said(error)}", where=of_error(error), hint=hint
     )

@@ -46,6 +46,9 @@ _FAULTS: dict[int, tuple[str, str]] = {
 }
 
 
+_IO_ERROR, _FULL = 10, 13
+
+
 def explain(error: sqlite3.Error, path: Path) -> StoreError | ConflictError:
     """The error that a user sees in place of SQLite's."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
@@ -55,6 +58,8 @@ def explain(error: sqlite3.Error, path: Path) -> StoreError | ConflictError:
             where=str(path),
             hint="see which other Mainspring process is at work on this project, and try again",
         )
+    if code == _IO_ERROR and _is_full(path):
+        code = _FULL  # its shared-memory file could not grow, which SQLite takes for a bad disk
     if code in _FAULTS:
         what, hint = _FAULTS[code]
         return StoreError(what, where=str(path), hint=hint)
@@ -63,6 +68,15 @@ def explain(error: sqlite3.Error, path: Path) -> StoreError | ConflictError:
     if "closed database" in str(error):
         return StoreError("the store is closed", where=str(path))
     return StoreError(f"the store failed: {error}", where=str(path))
+
+
+def _is_full(path: Path) -> bool:
+    """Whether the file system can't hold one more page of the shared-memory file (32 KiB)."""
+    try:
+        free = os.statvfs(path.parent)
+    except OSError:
+        return False
+    return free.f_bavail * free.f_frsize < 1 << 16
 
 
 def connect(path: Path, *, write: bool) -> sqlite3.Connection:
