@@ -76,7 +76,7 @@ compile := uv --no-config pip compile --quiet --universal --python-version 3.11 
 
 lock:
 	$(compile) pyproject.toml -o requirements.lock
-	$(compile) pyproject.toml --extra ml --group dev -c requirements.lock -o requirements-dev.lock
+	$(compile) pyproject.toml --all-extras --group dev -c requirements.lock -o requirements-dev.lock
 	@python3 tools/check_text.py requirements.lock requirements-dev.lock
 
 clean:

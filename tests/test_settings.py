@@ -118,3 +118,17 @@ def test_home(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.home_of(project) == project / ".mainspring"
     monkeypatch.setenv("MAINSPRING_HOME", "elsewhere")
     assert settings.home_of(project) == Path.cwd() / "elsewhere"
+
+
+def test_the_environment_says_where_records_and_values_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written = settings.Settings(
+        project=settings.ProjectTable(name="demo"),
+        storage=settings.StorageTable(store="postgresql://one/db", blobs="s3://one"),
+    )
+    assert settings.storage_of(written) == written.storage
+    monkeypatch.setenv("MAINSPRING_STORE", "postgresql://two/db")
+    monkeypatch.setenv("MAINSPRING_BLOBS", "s3://two")
+    chosen = settings.storage_of(written)
+    assert (chosen.store, chosen.blobs) == ("postgresql://two/db", "s3://two")

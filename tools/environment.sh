@@ -3,6 +3,7 @@
 set -euo pipefail
 
 minimum='3.11'
+torch='torch==2.13.0+cpu'
 
 has_uv() { uv --version >/dev/null 2>&1; }
 
@@ -55,7 +56,21 @@ install() {
   fi
 }
 
+# torch: package indexes have builds of several gigabytes; tests want the CPU's, where pip finds one
+# (a folder of wheels, an index of CPU builds). What it depends on is in the lock.
+find_torch() {
+  local python
+  python=$(find_python)
+  if "$python" -m pip --python .venv/bin/python install --quiet --disable-pip-version-check \
+    --no-deps "$torch" >/dev/null 2>&1; then
+    echo "environment: $torch"
+  else
+    echo "environment: $torch is on no index of this machine's pip: tests of torch are left out"
+  fi
+}
+
 case "${1:-}" in
-  create | install) "$1" ;;
+  create) create && find_torch ;;
+  install) install ;;
   *) echo "usage: tools/environment.sh create|install" >&2; exit 2 ;;
 esac

@@ -10,6 +10,17 @@ need mount mount       # tests that fill a small tmpfs
 need unshare util-linux
 need faketime faketime   # tests of clocks that are wrong
 need node nodejs       # pyright runs on it
+need podman podman     # steps in containers; runc, because crun needs rights that CI may lack
+need runc runc
+need buildah buildah
+need dockerd docker.io
+need mmdebstrap mmdebstrap # a base image without a registry
+need ceph-mon ceph-mon # a real S3 server
+need ceph-osd ceph-osd
+need radosgw radosgw
+need ceph ceph-common
+# Debian keeps the server's programs off PATH.
+compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
 # uv makes its own environments; without it, venv has to be there.
 if ! uv --version >/dev/null 2>&1 && ! python3 -c 'import ensurepip, venv' >/dev/null 2>&1; then
   missing+=(python3-venv)

@@ -39,12 +39,34 @@ class ExecutionTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     start: Literal["zygote", "spawn"] = "zygote"
 
 
+class StorageTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[storage]`: where records and values are kept; by default in the project's home.
+
+    `store` is a `postgresql://` URL, `blobs` an `s3://`, `gs://` or `az://` URL, `cache` how many
+    bytes of remote values are kept on the local disk (`"20GiB"`). No passwords here: they come
+    from the environment.
+    """
+
+    store: str | None = None
+    blobs: str | None = None
+    cache: str = "10GiB"
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole of `mainspring.toml` (or of `[tool.mainspring]` in `pyproject.toml`)."""
 
     project: ProjectTable
     source: SourceTable = SourceTable()
     execution: ExecutionTable = ExecutionTable()
+    storage: StorageTable = StorageTable()
+
+
+_TABLES: dict[str, type[msgspec.Struct]] = {
+    "project": ProjectTable,
+    "source": SourceTable,
+    "execution": ExecutionTable,
+    "storage": StorageTable,
+}
 
 
 def find_root(start: Path) -> Path:
@@ -84,12 +106,22 @@ def home_of(root: Path) -> Path:
     return Path(chosen).absolute() if chosen else root / HOME
 
 
+def storage_of(settings: Settings) -> StorageTable:
+    """Return where records and values are kept: `MAINSPRING_STORE` and `MAINSPRING_BLOBS` count
+    before the settings."""
+    chosen = settings.storage
+    return msgspec.structs.replace(
+        chosen,
+        store=os.environ.get("MAINSPRING_STORE") or chosen.store,
+        blobs=os.environ.get("MAINSPRING_BLOBS") or chosen.blobs,
+    )
+
+
 def _settings(data: dict[str, Any], file: str) -> Settings:
     _check_names(data, Settings, file, "")
-    for table in ("project", "source", "execution"):
+    for table, kind in _TABLES.items():
         inner = data.get(table)
         if isinstance(inner, dict):
-            kind = {"project": ProjectTable, "source": SourceTable}.get(table, ExecutionTable)
             _check_names(inner, kind, file, f"{table}.")  # pyright: ignore[reportUnknownArgumentType]
     if "project" not in data:
         hint = '[project]\n  name = "my-project"'

@@ -67,8 +67,8 @@ class CrashingStore:
         self._store.close()
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[Any]:
-        with self._store.write() as tx:
+    def write(self, runs: Sequence[str] = ()) -> Iterator[Any]:
+        with self._store.write(runs) as tx:
             yield tx
             if self.crash == "before":
                 raise Crash

@@ -109,8 +109,8 @@ class _CrashingStore:
         return self._store.read
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[Any]:
-        with self._store.write() as tx:
+    def write(self, runs: Sequence[str] = ()) -> Iterator[Any]:
+        with self._store.write(runs) as tx:
             yield tx
             if self._plan and self._plan[0] == "before commit":
                 raise Crash

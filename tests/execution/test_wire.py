@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from mainspring.execution import wire
 from mainspring.records.artifacts import Literal
+from mainspring.records.ports import BlobPlace
 from mainspring.records.runs import Order, TaskError
 
 ORDER = Order(
@@ -51,7 +52,14 @@ def test_what_a_zygote_says(message: wire.FromZygote) -> None:
 
 
 def test_what_a_zygote_is_told() -> None:
-    boot = wire.Boot(home="h", blobs="b", snapshot="s", modules=("m",), env={"A": "1"}, fork=False)
+    boot = wire.Boot(
+        home="h",
+        blobs=BlobPlace(root="b"),
+        snapshot="s",
+        modules=("m",),
+        env={"A": "1"},
+        fork=False,
+    )
     assert wire.read_request(wire.packet(boot)) == boot
     assert wire.read_request(wire.packet(wire.Fork(count=3))) == wire.Fork(count=3)
     with pytest.raises(msgspec.ValidationError):

@@ -29,7 +29,7 @@ def world(tmp_path: Path) -> World:
 def boot(world: World, snapshot: str, *modules: str) -> wire.Boot:
     return wire.Boot(
         home=str(world.home),
-        blobs=str(world.blobs.root),
+        blobs=world.blobs.place,
         snapshot=snapshot,
         modules=modules,
         env={},

@@ -25,7 +25,7 @@ def pause(project: Project, run: Run) -> RunStatus:
 
 
 def _wish(project: Project, run: Run, wish: Wish) -> RunStatus:
-    with project.store.write() as tx:
+    with project.store.write([run.id]) as tx:
         # As it is now: it may have ended since the caller read it.
         status = tx.get_run(run.id).status
         if status in RUN_ENDED:

@@ -179,7 +179,7 @@ class Kept:
 def _delete(project: Project, doomed: list[Run], items: list[Waste]) -> None:
     """Records first: a record whose blobs are gone would be worse than blobs without a record."""
     for run in doomed:
-        with project.store.write() as tx:
+        with project.store.write([run.id]) as tx:
             tx.delete_run(run.id)
     for item in items:
         if item.kind == "blob":

@@ -12,13 +12,11 @@ import msgspec
 
 from mainspring import settings
 from mainspring.app.reader import Artifacts
+from mainspring.app.storage import open_leases, open_project_blobs, open_store
 from mainspring.execution.journal import Journal
 from mainspring.records.errors import ProjectError
 from mainspring.records.ports import Capacity, Executor
 from mainspring.records.source import Manifest
-from mainspring.storage.blobs import LocalBlobs
-from mainspring.storage.leases import FileLeases
-from mainspring.storage.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from mainspring.app.code import Code
@@ -33,10 +31,11 @@ class Project:
         self.settings = settings.load(root)
         self.home = settings.home_of(root)
         _make_home(self.home)
-        self.store = SqliteStore(self.home / "store.db", migrate=migrate)
-        self.blobs = LocalBlobs(self.home / "blobs")
+        chosen = settings.storage_of(self.settings)
+        self.store = open_store(chosen, self.home, migrate=migrate)
+        self.blobs = open_project_blobs(chosen, self.home)
         self.artifacts = Artifacts(self.blobs)
-        self.leases = FileLeases(self.home / "engines")
+        self.leases = open_leases(chosen, self.home)
         self.journal = Journal(self.home / "attempts")
         self._codes: dict[str, Code] = {}
 

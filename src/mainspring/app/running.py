@@ -122,7 +122,7 @@ def reopen(project: Project, run: Run) -> int:
             hint=f"`mainspring rerun {run.id}` makes a new run of it",
         )
     check_resources(project, load_spec(project, run))
-    with project.store.write() as tx:
+    with project.store.write([run.id]) as tx:
         tx.set_wish(run.id, Wish.RUN)
         count = tx.reopen(run.id)
         tx.move_run(run.id, RunStatus.QUEUED, time.time())

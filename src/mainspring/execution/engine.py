@@ -115,7 +115,7 @@ class Engine:
     def start(self, runs: Sequence[str]) -> dict[str, RunStatus]:
         """Take up runs, take over from dead engines, and do a first turn."""
         self._runs = list(runs)
-        with self.store.write() as tx:
+        with self.store.write(runs) as tx:
             now = self._clock()
             for run in runs:
                 tx.set_driver(run, self.id)
@@ -128,7 +128,8 @@ class Engine:
         Returns the runs that came to rest.
         """
         look = self._timer("look", PATIENCE) or not outcomes
-        with self.store.write() as tx:
+        moved = {*self._runs, *(watch.run for watch in self.watched.values())}
+        with self.store.write(sorted(moved)) as tx:
             turn = Turn(tx, self._clock())
             adopted = self._recover(turn) if self._timer("recover", RECOVER_EVERY) else []
             self._ingest(tx, [o.attempt for o in outcomes])

@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from mainspring.records.ports import BlobPlace
 from mainspring.records.runs import Order, TaskError
 
 _LENGTH = struct.Struct("!Q")
@@ -32,7 +33,7 @@ class Boot(msgspec.Struct, frozen=True, kw_only=True, tag="boot"):
     """
 
     home: str
-    blobs: str
+    blobs: BlobPlace
     snapshot: str
     modules: tuple[str, ...]
     env: dict[str, str]

@@ -30,9 +30,10 @@ from mainspring.execution.seeding import import_time_generators, limit_threads, 
 from mainspring.execution.wire import Boot, Dispatch, Inbox, frame, read_request
 from mainspring.records.artifacts import ArtifactRef, Literal
 from mainspring.records.errors import SerializationError
+from mainspring.records.ports import Blobs
 from mainspring.records.runs import Order, Outcome, Usage
 from mainspring.records.status import AttemptStatus
-from mainspring.storage.blobs import LocalBlobs
+from mainspring.storage.places import open_blobs
 from mainspring.storage.serializers import registry
 from mainspring.storage.source import load_manifest, materialise
 
@@ -47,7 +48,7 @@ class Site:
     home: str
     snapshot: str
     root: str
-    blobs: LocalBlobs
+    blobs: Blobs
     digests: dict[str, str]
     generators: list[tuple[str, Any]] = field(default_factory=list[tuple[str, Any]])
     rehearsal: Rehearsal | None = None
@@ -61,7 +62,7 @@ def settle_in(boot: Boot) -> Site:
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     sys.dont_write_bytecode = True
     os.environ.update(boot.env)
-    blobs = LocalBlobs(Path(boot.blobs))
+    blobs = open_blobs(boot.blobs)
     root = os.path.realpath(materialise(boot.snapshot, Path(boot.home), blobs))
     manifest = load_manifest(boot.snapshot, blobs)
     os.chdir(root)
@@ -85,7 +86,7 @@ def import_modules(site: Site, names: tuple[str, ...]) -> None:
     One that can't be imported is left for the attempts that need it: there the error is theirs.
     """
     work = os.path.join(site.home, "zygotes")
-    with reads.Recorder(site.root, work, (str(site.blobs.root),), importing=True) as recorder:
+    with reads.Recorder(site.root, work, (site.blobs.place.root,), importing=True) as recorder:
         for name in names:
             with contextlib.suppress(BaseException):
                 importlib.import_module(name)
@@ -138,7 +139,7 @@ def _carry_out(dispatch: Dispatch, site: Site, sock: socket.socket) -> int:
     if order.timeout or order.memory:
         _leave_limits(files, lock, order)
     isolation.enter(order, dispatch.env, files, site.home)
-    recorder = reads.Recorder(site.root, files.work, (files.directory, str(site.blobs.root)))
+    recorder = reads.Recorder(site.root, files.work, (files.directory, site.blobs.place.root))
     outcome = _attempt(order, site, files, recorder)
     _flush()
     data = encode(outcome)

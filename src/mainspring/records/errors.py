@@ -43,6 +43,13 @@ class StoreError(MainspringError):
     """The metadata store can't be opened, read or written."""
 
 
+class StoreUnavailableError(StoreError):
+    """The store went away in the middle of a change (connection lost, restarted, deadlocked).
+
+    The change was undone, or its fate is not known; to read what is recorded and try again is
+    right."""
+
+
 class BlobError(StoreError):
     """A blob is missing, can't be written, or can't be read."""
 

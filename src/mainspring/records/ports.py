@@ -33,9 +33,24 @@ class BlobWriter(Protocol):
     ) -> None: ...
 
 
+class BlobPlace(msgspec.Struct, frozen=True, kw_only=True):
+    """Where blobs are, for another process that opens the same ones.
+
+    `root` is a local directory: of the blobs themselves, or, where there is a `url`
+    (`s3://bucket/prefix`), of the cache in front of it, which holds up to `cache_size` bytes.
+    It names no credentials: those come from the environment.
+    """
+
+    root: str
+    url: str = ""
+    cache_size: int = 0
+
+
 class Blobs(Protocol):
     """Content-addressed immutable bytes, by digest (`blake3:<hex>`)."""
 
+    @property
+    def place(self) -> BlobPlace: ...
     def has(self, digest: str) -> bool: ...
     def writer(self) -> BlobWriter: ...
     def put(self, data: Buffer) -> tuple[str, int]: ...

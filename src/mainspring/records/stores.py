@@ -274,12 +274,16 @@ class Reader(History, Protocol):
 
 
 class Store(Protocol):
-    """A metadata store: one writer at a time, any number of readers."""
+    """A metadata store: any number of readers; writers of the same run take turns."""
 
     @property
     def read(self) -> Reader: ...
-    def write(self) -> AbstractContextManager[Transaction]:
-        """A transaction: committed durably when the block ends, undone when it raises."""
+    def write(self, runs: Sequence[str] = ()) -> AbstractContextManager[Transaction]:
+        """A transaction: committed durably when the block ends, undone when it raises.
+
+        `runs` are those whose tasks it moves: two transactions that name the same run follow
+        one another (in an embedded store all do). Raises StoreUnavailableError.
+        """
         ...
 
     def close(self) -> None: ...

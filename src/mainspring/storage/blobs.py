@@ -15,7 +15,7 @@ from types import TracebackType
 from blake3 import blake3
 
 from mainspring.records.errors import BlobError, CorruptBlobError
-from mainspring.records.ports import Buffer
+from mainspring.records.ports import BlobPlace, Buffer
 from mainspring.storage import bulk
 
 SMALL = 1 << 20  # bytes: up to here a blob is one write, and is hashed again at every read
@@ -39,6 +39,7 @@ class LocalBlobs:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.place = BlobPlace(root=os.path.realpath(root))
         self._base = os.path.join(root, "blake3")
         self._tmp = os.path.join(root, "tmp")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -43,7 +44,7 @@ class SqliteStore:
     def read(self) -> SqliteReader:
         return self._reader
 
-    def write(self) -> _Write:
+    def write(self, runs: Sequence[str] = ()) -> _Write:  # noqa: ARG002 (one writer at a time)
         return _Write(self._writing, self._transaction)
 
     def close(self) -> None:

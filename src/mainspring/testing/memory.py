@@ -6,14 +6,14 @@ import shutil
 import tempfile
 import threading
 import weakref
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
 from mainspring.records.canonical import digest_bytes
 from mainspring.records.errors import BlobError, ConflictError, CorruptBlobError, StoreError
-from mainspring.records.ports import Buffer
+from mainspring.records.ports import BlobPlace, Buffer
 from mainspring.testing.reader import MemoryReader
 from mainspring.testing.state import State
 from mainspring.testing.transaction import MemoryTransaction
@@ -36,7 +36,7 @@ class MemoryStore:
         return self._reader
 
     @contextmanager
-    def write(self) -> Generator[MemoryTransaction]:
+    def write(self, runs: Sequence[str] = ()) -> Generator[MemoryTransaction]:  # noqa: ARG002
         if self._owner == threading.get_ident():
             raise StoreError("a transaction is already open in this thread")
         with self._lock:
@@ -99,6 +99,10 @@ class MemoryBlobs:
 
     def put_file(self, path: Path) -> tuple[str, int]:
         return self.put(path.read_bytes())
+
+    @property
+    def place(self) -> BlobPlace:
+        raise BlobError("these blobs are in the memory of one process")
 
     def path(self, digest: str) -> Path:
         content = self.read(digest)

@@ -49,7 +49,7 @@ class Rig:
         self.owner = Owner()
         self.watch = Watch()
         self.pool = Pool(
-            home, str(self.world.blobs.root), slots=2, fork=fork, watch=self.watch,
+            home, self.world.blobs.place, slots=2, fork=fork, watch=self.watch,
             owner=self.owner,
         )  # fmt: skip
 

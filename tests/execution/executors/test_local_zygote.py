@@ -24,7 +24,7 @@ class Zygote:
 
     def __init__(self, world: World, source: str, module: str) -> None:
         boot = wire.Boot(
-            home=str(world.home), blobs=str(world.blobs.root), snapshot=source, modules=(module,),
+            home=str(world.home), blobs=world.blobs.place, snapshot=source, modules=(module,),
             env={},
         )  # fmt: skip
         self.link: ZygoteLink[str] = ZygoteLink(boot, world.home / "zygotes" / "log")

@@ -19,7 +19,7 @@ from mainspring.execution.executors.local_pool import Pool
 from mainspring.execution.executors.local_process import Worker
 from mainspring.execution.executors.local_watch import READABLE, WRITABLE, Watch
 from mainspring.execution.failures import death
-from mainspring.records.ports import Capacity
+from mainspring.records.ports import BlobPlace, Capacity
 from mainspring.records.runs import Order, Outcome, TaskError, Usage
 from mainspring.records.status import AttemptStatus
 
@@ -27,9 +27,9 @@ StartMethod = Literal["zygote", "spawn"]
 _LOOK = 0.1  # seconds between two looks at memory, or at an attempt that can't be watched
 
 
-class _Rooted(Protocol):
+class _Placed(Protocol):
     @property
-    def root(self) -> Path: ...
+    def place(self) -> BlobPlace: ...
 
 
 class LocalExecutor:
@@ -42,7 +42,7 @@ class LocalExecutor:
     def __init__(
         self,
         home: Path,
-        blobs: _Rooted,
+        blobs: _Placed,
         *,
         slots: int | None = None,
         start_method: StartMethod = "zygote",
@@ -59,7 +59,7 @@ class LocalExecutor:
         self._watch = Watch()
         self._pool = Pool(
             self._home,
-            os.path.realpath(blobs.root),
+            blobs.place,
             slots=self._slots,
             fork=start_method == "zygote" and hasattr(os, "fork"),
             watch=self._watch,

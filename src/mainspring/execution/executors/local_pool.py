@@ -20,6 +20,7 @@ from mainspring.execution.executors.local_attempt import Attempt
 from mainspring.execution.executors.local_process import Worker, open_handle
 from mainspring.execution.executors.local_watch import Watch
 from mainspring.execution.executors.local_zygote import ZygoteLink
+from mainspring.records.ports import BlobPlace
 from mainspring.records.runs import TaskError
 
 Link = ZygoteLink[Attempt]
@@ -53,7 +54,7 @@ class Pool:
     """Starts zygotes, keeps the few used last, and gives each attempt a worker of the right one."""
 
     def __init__(
-        self, home: Path, blobs: str, *, slots: int, fork: bool, watch: Watch, owner: Owner
+        self, home: Path, blobs: BlobPlace, *, slots: int, fork: bool, watch: Watch, owner: Owner
     ) -> None:
         self._home = home
         self._blobs = blobs
