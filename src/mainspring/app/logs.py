@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from mainspring.app.project import Project
+from mainspring.execution.attempt_files import open_plain
 from mainspring.records.errors import NotFoundError
 from mainspring.records.runs import Attempt, Run, Task
 from mainspring.records.status import RunStatus
@@ -43,7 +44,7 @@ class Source(msgspec.Struct):
     def read(self) -> Iterator[Piece]:
         """Yield what was written since the last time."""
         try:
-            with self.path.open("rb") as file:
+            with open_plain(self.path) as file:
                 file.seek(self.offset)
                 while data := file.read(PIECE):
                     self.offset += len(data)
