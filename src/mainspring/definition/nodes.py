@@ -23,6 +23,19 @@ class Port(NamedTuple):
     default: Any = None
 
 
+MAX_DEPTH = 100
+"""How deep pipelines may be nested: everything that walks through a spec calls itself so often."""
+
+
+def check_depth(depth: int, where: str) -> int:
+    """Return how deep pipelines are nested. Raises DefinitionError when that is too deep."""
+    if depth > MAX_DEPTH:
+        raise DefinitionError(
+            f"pipelines are nested more than {MAX_DEPTH} deep", where=where or None
+        )
+    return depth
+
+
 class Site(NamedTuple):
     """What holds for one call: its name, condition, order, and the inputs mapped over.
 
@@ -41,7 +54,8 @@ class Callee(NamedTuple):
 
     `whole` is the annotation of all outputs as one value, `bundle` how they form it; `principal`
     is the output meant by the node itself. `absent` names outputs that may be left out, `judged`
-    the expressions that a decision looks at. A checkpoint `decides`, and `stops` what follows.
+    the expressions that a decision looks at. A checkpoint `decides`, and `stops` what follows;
+    `depth` is how deep pipelines are nested in it.
     """
 
     kind: str
@@ -57,6 +71,7 @@ class Callee(NamedTuple):
     stops: bool = False
     absent: frozenset[str] = frozenset()
     judged: tuple[Expression, ...] = ()
+    depth: int = 0
 
 
 class Placed:
