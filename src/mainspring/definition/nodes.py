@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import types as python
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from mainspring.definition import types
@@ -171,3 +171,8 @@ class Placed:
 def list_of(annotation: Any) -> Any:
     """Return the annotation of a list of such values."""
     return list if types.is_unknown(annotation) else python.GenericAlias(list, (annotation,))
+
+
+def depth_with(placed: Iterable[Placed], where: str) -> int:
+    """Return how deep a pipeline with these nodes is. Raises DefinitionError when too deep."""
+    return check_depth(1 + max((one.callee.depth for one in placed), default=0), where)

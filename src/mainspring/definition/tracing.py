@@ -377,8 +377,7 @@ class Graph:
         if whole is tuple:
             whole = python.GenericAlias(tuple, tuple(found.values()))
         decides = any(one.callee.decides for one in self.placed.values())
-        depth = 1 + max((one.callee.depth for one in self.placed.values()), default=0)
-        nodes.check_depth(depth, self.where)
+        depth = nodes.depth_with(self.placed.values(), self.where)
         return Traced(spec, self.ports, found, whole, frozenset(absent), decides, depth)
 
 
