@@ -17,6 +17,7 @@ from mainspring.execution.context import Listener, Prepare, RunContext, Turn
 from mainspring.execution.journal import Journal
 from mainspring.execution.orders import make_order
 from mainspring.execution.recovery import take_over
+from mainspring.execution.waits import Waits
 from mainspring.planning.decide import Execute, Fault
 from mainspring.records.errors import DefinitionError, MainspringError
 from mainspring.records.ports import Capacity, Executor
@@ -35,6 +36,10 @@ MOST_A_TURN = 1000
 
 STARVING = 5.0
 """A task that has not fitted for so many seconds goes first: nothing else starts before it."""
+
+MOST_DELAYED = 1000
+"""How many retries of another process are taken up at once, the nearest first, by an engine that
+has some of its own; one that has none (it has just started) takes up all."""
 
 INGEST_EVERY = 0.4
 RECOVER_EVERY = 5.0
@@ -93,11 +98,11 @@ class Engine:
         self._listener = listener
         self._contexts: dict[str, RunContext] = {}
         self._held: dict[int, Held] = {}
-        self._due: dict[int, float] = {}
+        self._waits = Waits()
         self._runs: list[str] = []
         self._interrupted = False
         self._hurry = False
-        self._timers = {"look": 0.0, "ingest": 0.0, "recover": 0.0}
+        self._timers = {"look": 0.0, "ingest": 0.0, "recover": 0.0, "delayed": 0.0}
 
     # The loop.
 
@@ -155,8 +160,6 @@ class Engine:
             self.executor.adopt(adopted)
         if taken:
             self.executor.terminate(taken, AttemptStatus.CANCELLED)
-        now = self._tick()
-        self._due.update({task: now + delay for task, delay in turn.delays.items()})
         self._runs = [run for run in self._runs if run not in turn.ended_runs]
         if self._listener is not None:
             for event in turn.events:
@@ -165,9 +168,8 @@ class Engine:
     def _patience(self) -> float:
         if self._hurry:
             return 0.0
-        now = self._tick()
-        due = min((at for at in self._due.values() if at > now), default=_EVER)
-        return max(0.0, min(PATIENCE, due - now))
+        left = (self._waits.next() or _EVER) - self._tick()
+        return PATIENCE if left <= 0 else min(PATIENCE, left)  # at 0 or below: it waits for room
 
     def _timer(self, name: str, every: float) -> bool:
         now = self._tick()
@@ -213,6 +215,8 @@ class Engine:
     def _claim(self, turn: Turn, *, look: bool) -> list[Order]:
         orders: list[Order] = []
         self._hurry = False
+        for task, delay in turn.delays.items():
+            self._waits.add(task, self._tick() + delay)
         for held in sorted(self._held, key=lambda task: (self._held[task].since, task)):
             if self.admission.full:
                 break
@@ -224,26 +228,24 @@ class Engine:
             return orders
         if look and len(self._held) >= LOOK_AHEAD:
             self._look_behind(turn, orders)
-        considered = 0
+        considered = self._claim_delayed(turn, orders)
         while len(self._held) < LOOK_AHEAD and considered < MOST_A_TURN:
             rules.grow_maps(turn, self._runs, lambda run: self.context(turn, run))
-            skip = [*self._held, *self._not_due()]
-            found = turn.tx.ready(self._runs, _EVER, LOOK_AHEAD - len(self._held), skip)
+            skip = list(self._held)
+            found = turn.tx.ready(self._runs, 0.0, LOOK_AHEAD - len(self._held), skip)
             if not found:
                 break
             considered += len(found)
             for task in found:
-                if task.not_before is None or self._is_due(turn, task):
-                    self._consider(turn, task, orders)
+                self._consider(turn, task, orders)
         self._hurry = considered >= MOST_A_TURN
         return orders
 
     def _look_behind(self, turn: Turn, orders: list[Order]) -> None:
         """Consider what stands behind many tasks that don't fit: other steps may fit."""
         nodes = sorted({held.node for held in self._held.values()})
-        for task in turn.tx.ready(self._runs, _EVER, LOOK_AHEAD, self._not_due(), nodes):
-            if task.not_before is None or self._is_due(turn, task):
-                self._consider(turn, task, orders)
+        for task in turn.tx.ready(self._runs, 0.0, LOOK_AHEAD, (), nodes):
+            self._consider(turn, task, orders)
 
     def _retry(self, turn: Turn, held: int, since: float, orders: list[Order]) -> None:
         """Start a held task if it fits now, and nothing has changed since it was considered."""
@@ -260,19 +262,30 @@ class Engine:
         if held in self._held:
             self._held[held].since = since
 
-    def _not_due(self) -> list[int]:
-        now = self._tick()
-        return [task for task, at in self._due.items() if at > now]
+    def _claim_delayed(self, turn: Turn, orders: list[Order]) -> int:
+        """Consider retries whose wait is over, by this engine's own clock: a wall clock that jumps
+        can shorten a wait that began in another process, but never lengthen one. How many."""
+        if self._timer("delayed", RECOVER_EVERY):
+            most = MOST_DELAYED if self._waits else 1 << 62
+            for task in turn.tx.delayed(self._runs, _EVER, most):
+                if task.id not in self._waits and task.id not in self._held:
+                    self._waits.add(task.id, self._tick() + self._left(turn, task))
+        considered = 0
+        while len(self._held) < LOOK_AHEAD and considered < MOST_A_TURN:
+            due = self._waits.pop_due(self._tick())
+            if due is None:
+                break
+            considered += 1
+            task = turn.tx.task(due)
+            free = task.run in self._runs and turn.tx.get_run(task.run).wish is Wish.RUN
+            if free and task.status is TaskStatus.READY and due not in self._held:
+                self._consider(turn, task, orders)
+        return considered
 
-    def _is_due(self, turn: Turn, task: Task) -> bool:
-        """Whether a retry's wait is over, by this engine's own clock: a wall clock that jumps
-        can shorten a wait that began in another process, but never lengthen one."""
-        if task.id not in self._due:
-            options = rules.options_of(self.context(turn, task.run).graph.node(task.path))
-            longest = 1.25 * rules.longest_wait(options.retry_delay, max(1, task.tries))
-            left = (task.not_before or 0.0) - turn.now
-            self._due[task.id] = self._tick() + max(0.0, min(left, longest))
-        return self._due[task.id] <= self._tick()
+    def _left(self, turn: Turn, task: Task) -> float:
+        options = rules.options_of(self.context(turn, task.run).graph.node(task.path))
+        longest = 1.25 * rules.longest_wait(options.retry_delay, max(1, task.tries))
+        return max(0.0, min((task.not_before or 0.0) - turn.now, longest))
 
     def _consider(self, turn: Turn, task: Task, orders: list[Order]) -> None:
         context = self.context(turn, task.run)
@@ -320,7 +333,6 @@ class Engine:
         if not turn.tx.begin(attempt, keyed.key, keyed.static, keyed.seed, keyed.digests, reason):
             self.admission.give_back(grant)
             return
-        self._due.pop(task.id, None)
         self.watched[order.attempt] = Watch(order.attempt, task.id, task.run, 1, task.path, grant)
         orders.append(order)
         turn.note(task, TaskStatus.RUNNING, reason=reason, attempt=order.attempt)

@@ -73,7 +73,7 @@ def parse(text: str, *, where: str = "", limit: int = GENERATED_LIMIT) -> Expres
         raise DefinitionError(error.what, where=where or None, hint=error.hint) from None
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=16384)  # a large pipeline is read more than once, in one order
 def _parse(text: str) -> Expression:
     # Line breaks come from folded YAML; inside an expression they mean a space.
     line = " ".join(text.split("\n")).strip()
