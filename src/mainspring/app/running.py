@@ -153,6 +153,7 @@ def drive(
         id=f"engine-{secrets.token_hex(6)}",
         capacity=project.capacity(executor),
         listener=listener,
+        patience=project.seconds("patience"),
     )
     at_once = False
     try:
