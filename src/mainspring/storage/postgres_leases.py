@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 TTL = 10.0
 """Seconds for which a lease holds without being renewed, unless the settings say otherwise."""
 
+_JOIN = 2.0  # seconds for the thread to end; it may be waiting for a server that is down
 _LOCK = 0x6D61696E6C656173  # of the advisory lock under which the table is made
 _MARK = "home-id"
 
@@ -77,7 +78,7 @@ class PostgresLeases:
         self._asking = _Line(url, ttl)
         self._renewing = _Line(url, ttl)
         self._held: set[str] = set()
-        self._wake = threading.Event()
+        self._end = threading.Event()
         self._thread: threading.Thread | None = None
 
     def hold(self, engine: str) -> None:
@@ -93,8 +94,10 @@ class PostgresLeases:
             raise
         self._held.add(engine)
         if self._thread is None or not self._thread.is_alive():
-            self._wake.clear()
-            self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
+            self._end = threading.Event()
+            self._thread = threading.Thread(
+                target=self._renew, args=(self._end,), name="lease", daemon=True
+            )
             self._thread.start()
 
     def release(self, engine: str) -> None:
@@ -129,9 +132,6 @@ class PostgresLeases:
 
     def _write(self, connection: psycopg.Connection[Any], engine: str) -> bool:
         if not self._held:
-            with connection.transaction():
-                connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-                connection.execute(_TABLE)
             connection.execute(_FORGET)
         values = (
             engine, platform.node(), str(self._folder), _marked(self._folder), os.getpid(),
@@ -139,10 +139,10 @@ class PostgresLeases:
         )  # fmt: skip
         return connection.execute(_HOLD, values).rowcount == 1
 
-    def _renew(self) -> None:
+    def _renew(self, end: threading.Event) -> None:
         """Renew what is held, a little sooner than needed; after a failure as soon as possible."""
         pause = self._ttl / 3
-        while not self._wake.wait(pause):
+        while not end.wait(pause):
             try:
                 self._renewing.do(self._renew_all)
             except StoreError:
@@ -152,15 +152,15 @@ class PostgresLeases:
         self._renewing.close()
 
     def _renew_all(self, connection: psycopg.Connection[Any]) -> None:
-        for engine in sorted(self._held):
+        for engine in tuple(self._held):
             if connection.execute(_RENEW, (engine,)).rowcount == 0 and engine in self._held:
                 self._write(connection, engine)
 
     def _stop(self) -> None:
         thread, self._thread = self._thread, None
         if thread is not None:
-            self._wake.set()
-            thread.join(self._ttl)
+            self._end.set()
+            thread.join(_JOIN)
 
     def close(self) -> None:
         """Close the connections; leases that are held run out."""
