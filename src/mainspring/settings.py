@@ -37,12 +37,18 @@ class SourceTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class ExecutionTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[execution]`: workers at once (default: cores), custom resources, the project's seed."""
+    """`[execution]`: workers at once (default: cores), custom resources, the project's seed.
+
+    `patience` is how long an engine waits for a store that does not answer, `lease` after how long
+    an engine on another machine that is silent counts as dead.
+    """
 
     workers: int | None = None
     resources: dict[str, float] = {}
     seed: int = 0
     start: Literal["zygote", "spawn"] = "zygote"
+    patience: str = "10m"
+    lease: str = "10s"
 
 
 class StorageTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -103,6 +103,13 @@ class DivergenceView(View, frozen=True, kw_only=True):
     source: str
 
 
+class EngineView(View, frozen=True, kw_only=True):
+    """`mainspring engine`: the runs that came to rest while it worked, with their statuses."""
+
+    runs: dict[str, str]
+    format: str = "mainspring.engine/1"
+
+
 class RunsView(View, frozen=True, kw_only=True):
     """`mainspring runs`: newest first."""
 

@@ -34,8 +34,8 @@ ORDER = tuple(SYMBOLS)
 
 def run_status(run: RunView) -> str:
     """A run's status, where one that nobody works on any more is `interrupted`."""
-    stopped = run.status in ("running", "queued") and not run.working
-    return "interrupted" if stopped else run.status
+    begun = run.status == "running" or (run.status == "queued" and run.started is not None)
+    return "interrupted" if begun and not run.working else run.status
 
 
 def symbol_of(status: str) -> tuple[str, str]:

@@ -43,6 +43,12 @@ class Journal:
     def __init__(self, attempts: Path) -> None:
         self._attempts = attempts
 
+    def has_more(self, attempt: str, offset: int) -> bool:
+        """Whether the attempt's files have grown since `offset`."""
+        directory = self._attempts / attempt
+        seen, read = divmod(offset, _METRICS)
+        return _size(directory / "metrics.jsonl") > read or _size(directory / "media.jsonl") > seen
+
     def ingest(
         self, tx: Transaction, run: str, task: int, path: str, attempt: str, offset: int
     ) -> int:
@@ -58,6 +64,13 @@ class Journal:
             tx.add_media(run, task, [_medium(row, path, attempt) for row in _rows(data, _media)])
             tx.add_points(run, task, attempt, [], offset)
         return offset
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _whole_lines(path: Path, offset: int) -> Iterator[bytes]:

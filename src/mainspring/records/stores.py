@@ -320,8 +320,17 @@ class Store(Protocol):
 
 
 class Leases(Protocol):
-    """Who is alive. An engine holds its lease from `hold` to `release` or its process's death."""
+    """Who is alive. An engine holds its lease from `hold` to `release` or its process's death,
+    of which others learn at once or, from another machine, after a while."""
 
     def hold(self, engine: str) -> None: ...
-    def release(self, engine: str) -> None: ...
+    def release(self, engine: str) -> None:
+        """Never raises because the store is away: the lease then runs out."""
+        ...
+
     def alive(self, engine: str) -> bool: ...
+    def living(self) -> list[str]:
+        """Every engine that is alive."""
+        ...
+
+    def close(self) -> None: ...
