@@ -74,7 +74,7 @@ def complete_task(
         run = project.store.read.find_run(context.params.get("run") or "latest")
     except MainspringError:
         return []
-    paths = [task.path for task in project.store.read.tasks(run.id) if task.index is None]
+    paths = [task.path for task in project.store.read.top_tasks(run.id)]
     return [CompletionItem(path) for path in paths if path.startswith(incomplete)]
 
 

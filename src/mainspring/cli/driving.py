@@ -82,7 +82,9 @@ def _progress(invocation: Invocation, project: Project, run: Run, *, quiet: bool
     if quiet:
         return _Silence()
     read = project.store.read
-    tally = Tally(read.tasks(run.id), lambda path: read.find_task(run.id, path).total)
+    tally = Tally(
+        read.top_tasks(run.id), read.counts(run.id), lambda path: read.find_task(run.id, path).total
+    )
     if (
         invocation.screen.terminal
         and os.environ.get("TERM") != "dumb"

@@ -13,7 +13,12 @@ _CODES = {
 }  # fmt: skip
 
 # What a step printed or a file is named must not steer the terminal.
-_HARMLESS = {code: None for code in range(32)} | {code: None for code in range(127, 160)}
+# Nor may it look like another text: U+061C and so on turn the direction of what follows.
+_HARMFUL = (
+    *range(32), *range(127, 160), 0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F),
+    *range(0x2066, 0x206A), 0xFEFF,
+)  # fmt: skip
+_HARMLESS: dict[int, str | None] = dict.fromkeys(_HARMFUL)
 _LINE = _HARMLESS | {ord("\n"): " ", ord("\t"): " "}
 _BLOCK = {code: to for code, to in _HARMLESS.items() if chr(code) not in "\n\t"}
 

@@ -14,6 +14,7 @@ from mainspring.execution import transitions as rules
 from mainspring.execution.admission import Admission, Grant, lacks
 from mainspring.execution.context import Prepare, RunContext, Turn
 from mainspring.execution.orders import make_order
+from mainspring.execution.waits import Waits
 from mainspring.planning.decide import Execute, Fault
 from mainspring.records.errors import DefinitionError, MainspringError, StoreUnavailableError
 from mainspring.records.ports import Capacity
@@ -28,6 +29,13 @@ MOST_A_TURN = 1000
 
 STARVING = 5.0
 """A task that has not fitted for so many seconds goes first: nothing else starts before it."""
+
+MOST_DELAYED = 1000
+"""How many retries of another process are taken up at once, the nearest first, by an engine that
+has some of its own; one that has none (it has just started) takes up all."""
+
+RECOVER_EVERY = 5.0
+"""Seconds between two looks for what other engines have left."""
 
 _EVER = float("inf")
 
@@ -79,7 +87,8 @@ class Claiming:
         self.watched: dict[str, Watch] = {}
         self._contexts: dict[str, RunContext] = {}
         self._held: dict[int, Held] = {}
-        self._due: dict[int, float] = {}
+        self._waits = Waits()
+        self._timers: dict[str, float] = {}
         self._beyond: dict[str, set[str]] = {}
         self._hurry = False
 
@@ -94,6 +103,8 @@ class Claiming:
     def _claim(self, turn: Turn, *, look: bool) -> list[Order]:
         orders: list[Order] = []
         self._hurry = False
+        for task, delay in turn.delays.items():
+            self._waits.add(task, self._tick() + delay)
         for held in sorted(self._held, key=lambda task: (self._held[task].since, task)):
             if self.admission.full:
                 break
@@ -105,35 +116,32 @@ class Claiming:
             return orders
         if look and len(self._held) >= LOOK_AHEAD:
             self._look_behind(turn, orders)
-        considered = 0
+        considered = self._claim_delayed(turn, orders)
         while len(self._held) < LOOK_AHEAD and considered < MOST_A_TURN:
             rules.grow_maps(turn, self._runs, lambda run: self.context(turn, run))
-            skip = [*self._held, *self._not_due()]
-            found = self._ready(turn, LOOK_AHEAD - len(self._held), skip)
+            found = self._ready(turn, LOOK_AHEAD - len(self._held), list(self._held))
             if not found:
                 break
             considered += len(found)
             for task in found:
-                if task.not_before is None or self._is_due(turn, task):
-                    self._consider(turn, task, orders)
+                self._consider(turn, task, orders)
         self._hurry = considered >= MOST_A_TURN
         return orders
 
     def _look_behind(self, turn: Turn, orders: list[Order]) -> None:
         """Consider what stands behind many tasks that don't fit: other steps may fit."""
         nodes = sorted({held.node for held in self._held.values()})
-        for task in self._ready(turn, LOOK_AHEAD, self._not_due(), nodes):
-            if task.not_before is None or self._is_due(turn, task):
-                self._consider(turn, task, orders)
+        for task in self._ready(turn, LOOK_AHEAD, (), nodes):
+            self._consider(turn, task, orders)
 
     def _ready(
-        self, turn: Turn, limit: int, skip: list[int], without: Sequence[str] = ()
+        self, turn: Turn, limit: int, skip: Sequence[int], without: Sequence[str] = ()
     ) -> list[Task]:
         """Ready tasks in order, but none that only another engine has the means for."""
         plain = [run for run in self._runs if run not in self._beyond]
-        found = turn.tx.ready(plain, _EVER, limit, skip, without)
+        found = turn.tx.ready(plain, 0.0, limit, skip, without)
         for run, nodes in self._beyond.items():
-            found += turn.tx.ready([run], _EVER, limit, skip, sorted({*without, *nodes}))
+            found += turn.tx.ready([run], 0.0, limit, skip, sorted({*without, *nodes}))
         return sorted(found, key=lambda task: task.id)[:limit] if self._beyond else found
 
     def _retry(self, turn: Turn, held: int, since: float, orders: list[Order]) -> None:
@@ -151,19 +159,37 @@ class Claiming:
         if held in self._held:
             self._held[held].since = since
 
-    def _not_due(self) -> list[int]:
-        now = self._tick()
-        return [task for task, at in self._due.items() if at > now]
+    def _claim_delayed(self, turn: Turn, orders: list[Order]) -> int:
+        """Consider retries whose wait is over, by this engine's own clock: a wall clock that jumps
+        can shorten a wait that began in another process, but never lengthen one. How many."""
+        if self._timer("delayed", RECOVER_EVERY):
+            most = MOST_DELAYED if self._waits else 1 << 62
+            for task in turn.tx.delayed(self._runs, _EVER, most):
+                if task.id not in self._waits and task.id not in self._held:
+                    self._waits.add(task.id, self._tick() + self._left(turn, task))
+        considered = 0
+        while len(self._held) < LOOK_AHEAD and considered < MOST_A_TURN:
+            due = self._waits.pop_due(self._tick())
+            if due is None:
+                break
+            considered += 1
+            task = turn.tx.task(due)
+            free = task.run in self._runs and turn.tx.get_run(task.run).wish is Wish.RUN
+            if free and task.status is TaskStatus.READY and due not in self._held:
+                self._consider(turn, task, orders)
+        return considered
 
-    def _is_due(self, turn: Turn, task: Task) -> bool:
-        """Whether a retry's wait is over, by this engine's own clock: a wall clock that jumps
-        can shorten a wait that began in another process, but never lengthen one."""
-        if task.id not in self._due:
-            options = rules.options_of(self.context(turn, task.run).graph.node(task.path))
-            longest = 1.25 * rules.longest_wait(options.retry_delay, max(1, task.tries))
-            left = (task.not_before or 0.0) - turn.now
-            self._due[task.id] = self._tick() + max(0.0, min(left, longest))
-        return self._due[task.id] <= self._tick()
+    def _left(self, turn: Turn, task: Task) -> float:
+        options = rules.options_of(self.context(turn, task.run).graph.node(task.path))
+        longest = 1.25 * rules.longest_wait(options.retry_delay, max(1, task.tries))
+        return max(0.0, min((task.not_before or 0.0) - turn.now, longest))
+
+    def _timer(self, name: str, every: float) -> bool:
+        now = self._tick()
+        if now < self._timers.get(name, 0.0):
+            return False
+        self._timers[name] = now + every
+        return True
 
     def _consider(self, turn: Turn, task: Task, orders: list[Order]) -> None:
         context = self.context(turn, task.run)
@@ -217,7 +243,6 @@ class Claiming:
         if not turn.tx.begin(attempt, keyed.key, keyed.static, keyed.seed, keyed.digests, reason):
             self.admission.give_back(grant)
             return
-        self._due.pop(task.id, None)
         self.watched[order.attempt] = Watch(order.attempt, task.id, task.run, 1, task.path, grant)
         orders.append(order)
         turn.note(task, TaskStatus.RUNNING, reason=reason, attempt=order.attempt)
