@@ -201,3 +201,25 @@ def test_drive_waits_for_the_store_and_comes_to_the_end() -> None:
     told = [event.reason for event in rig.events if event.kind == "store"]
     assert told == ["the store is not reachable; waiting for it", "the store is back"]
     assert "succeeded" in rig.attempts("b")
+
+
+def test_five_commits_of_unknown_fate_in_a_row_are_five_losses() -> None:
+    """The protocol's limit: the same task, begun and never launched, five times running."""
+    store = Unsteady()
+    rig = Rig(store)
+    rig.add(pipeline(step("a")))
+    engine = rig.engine()
+    store.faults = [None, "unknown"]
+    with pytest.raises(StoreUnavailableError):
+        engine.start(["r"])
+    for _ in range(4):
+        store.faults = []
+        engine.begin_again()
+        store.faults = ["unknown"]
+        with pytest.raises(StoreUnavailableError):
+            rig.turn(engine)
+    engine.begin_again()
+    rig.turn(engine)
+    assert rig.attempts("a") == ["lost"] * 5
+    assert rig.task("a").error is not None
+    assert rig.task("a").error.kind == "lost"  # type: ignore[union-attr]

@@ -34,7 +34,9 @@ MOST_DELAYED = 1000
 """How many retries of another process are taken up at once, the nearest first, by an engine that
 has some of its own; one that has none (it has just started) takes up all."""
 
-LOOK_FOR_DELAYED = 5.0
+RECOVER_EVERY = 5.0
+"""Seconds between two looks for what other engines have left."""
+
 _EVER = float("inf")
 
 
@@ -86,7 +88,7 @@ class Claiming:
         self._contexts: dict[str, RunContext] = {}
         self._held: dict[int, Held] = {}
         self._waits = Waits()
-        self._look_for_delayed = 0.0
+        self._timers: dict[str, float] = {}
         self._beyond: dict[str, set[str]] = {}
         self._hurry = False
 
@@ -129,11 +131,11 @@ class Claiming:
     def _look_behind(self, turn: Turn, orders: list[Order]) -> None:
         """Consider what stands behind many tasks that don't fit: other steps may fit."""
         nodes = sorted({held.node for held in self._held.values()})
-        for task in self._ready(turn, LOOK_AHEAD, [], nodes):
+        for task in self._ready(turn, LOOK_AHEAD, (), nodes):
             self._consider(turn, task, orders)
 
     def _ready(
-        self, turn: Turn, limit: int, skip: list[int], without: Sequence[str] = ()
+        self, turn: Turn, limit: int, skip: Sequence[int], without: Sequence[str] = ()
     ) -> list[Task]:
         """Ready tasks in order, but none that only another engine has the means for."""
         plain = [run for run in self._runs if run not in self._beyond]
@@ -160,8 +162,7 @@ class Claiming:
     def _claim_delayed(self, turn: Turn, orders: list[Order]) -> int:
         """Consider retries whose wait is over, by this engine's own clock: a wall clock that jumps
         can shorten a wait that began in another process, but never lengthen one. How many."""
-        if self._tick() >= self._look_for_delayed:
-            self._look_for_delayed = self._tick() + LOOK_FOR_DELAYED
+        if self._timer("delayed", RECOVER_EVERY):
             most = MOST_DELAYED if self._waits else 1 << 62
             for task in turn.tx.delayed(self._runs, _EVER, most):
                 if task.id not in self._waits and task.id not in self._held:
@@ -182,6 +183,13 @@ class Claiming:
         options = rules.options_of(self.context(turn, task.run).graph.node(task.path))
         longest = 1.25 * rules.longest_wait(options.retry_delay, max(1, task.tries))
         return max(0.0, min((task.not_before or 0.0) - turn.now, longest))
+
+    def _timer(self, name: str, every: float) -> bool:
+        now = self._tick()
+        if now < self._timers.get(name, 0.0):
+            return False
+        self._timers[name] = now + every
+        return True
 
     def _consider(self, turn: Turn, task: Task, orders: list[Order]) -> None:
         context = self.context(turn, task.run)

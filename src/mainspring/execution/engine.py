@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from mainspring.execution import transitions as rules
 from mainspring.execution.absence import PATIENCE as STORE_PATIENCE
 from mainspring.execution.absence import Absence
-from mainspring.execution.claiming import Claiming, Watch
+from mainspring.execution.claiming import RECOVER_EVERY, Claiming, Watch
 from mainspring.execution.context import Event, Listener, Prepare, Turn
 from mainspring.execution.journal import Journal
 from mainspring.execution.recovery import take_over
@@ -28,7 +28,6 @@ PATIENCE = 0.2
 """Seconds between two looks at the store for what others wrote (wishes, woken tasks, new runs)."""
 
 INGEST_EVERY = 0.4
-RECOVER_EVERY = 5.0
 AT_ONCE = 8
 """How many runs are taken up in one go, and only while there is room for their tasks."""
 
@@ -68,7 +67,6 @@ class Engine(Claiming):
         self._draining = False
         self._former: list[str] = []
         self._refused: dict[str, MainspringError] = {}
-        self._timers = {"look": 0.0, "ingest": 0.0, "recover": 0.0, "find": 0.0}
         self._absence = Absence(self.executor.wait, tick, patience, self._say)
 
     # The loop.
@@ -160,7 +158,6 @@ class Engine(Claiming):
         then is the former lease given back, so that nobody else takes them meanwhile.
         """
         self.forget()
-        self._timers = dict.fromkeys(self._timers, 0.0)
         self._former.append(self.id)
         self.id = f"{self.id.partition('+')[0]}+{secrets.token_hex(3)}"
         self.leases.hold(self.id)
@@ -210,13 +207,6 @@ class Engine(Claiming):
             return 0.0
         left = (self._waits.next() or _EVER) - self._tick()
         return PATIENCE if left <= 0 else min(PATIENCE, left)  # at 0 or below: it waits for room
-
-    def _timer(self, name: str, every: float) -> bool:
-        now = self._tick()
-        if now < self._timers[name]:
-            return False
-        self._timers[name] = now + every
-        return True
 
     # Settle.
 

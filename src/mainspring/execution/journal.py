@@ -68,8 +68,8 @@ class Journal:
 
 def _size(path: Path) -> int:
     try:
-        return path.stat().st_size
-    except FileNotFoundError:
+        return min(path.stat().st_size, MOST)
+    except OSError:
         return 0
 
 
