@@ -236,7 +236,7 @@ def _as_container(kind: str, value: Any) -> Any:
     base: Any = {"list": list, "tuple": list, "dict": dict}.get(kind.partition("[")[0])
     if base is None:
         return _loose(value) if isinstance(value, str) else value
-    found = json.loads(value) if isinstance(value, str) else value
+    found = _json(value) if isinstance(value, str) else value
     try:
         return msgspec.to_builtins(msgspec.convert(found, types.read(kind)))
     except (TypeError, DefinitionError):  # a class of the project inside
@@ -260,12 +260,20 @@ def _from_text(wanted: Any, text: str) -> Any:
         return known[text.lower()]
     if wanted in (int, float):
         return wanted(text)
-    return json.loads(text)
+    return _json(text)
+
+
+def _json(text: str) -> Any:
+    """Read JSON. Raises ValueError, for what is nested too deeply too."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def _loose(text: str) -> Any:
     try:
-        return json.loads(text)
+        return _json(text)
     except ValueError:
         return text
 

@@ -136,6 +136,13 @@ def import_roots(root: Path) -> list[str]:
 
 def _make_home(home: Path) -> None:
     try:
+        str(home).encode()
+    except UnicodeEncodeError:
+        raise ProjectError(
+            f"the project's home {str(home)!a} has a name that is not UTF-8 text",
+            hint="rename it, or set MAINSPRING_HOME to another directory",
+        ) from None
+    try:
         for name in ("attempts", "blobs", "cache", "engines", "snapshots"):
             os.makedirs(home / name, exist_ok=True)
     except OSError as error:

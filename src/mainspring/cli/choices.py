@@ -80,12 +80,9 @@ def complete_task(
 
 def run_argument(*, required: bool = True) -> Callable[[F], F]:
     """RUN: an id, its beginning, or `latest`."""
-    return click.argument(
-        "run",
-        required=required,
-        default=None if required else "latest",
-        shell_complete=complete_run,
-    )
+    # With a default, even None, click would not miss what is missing.
+    default: dict[str, Any] = {} if required else {"default": "latest"}
+    return click.argument("run", required=required, shell_complete=complete_run, **default)
 
 
 def task_argument(function: F) -> F:
@@ -114,7 +111,7 @@ def parameter_option(function: F) -> F:
 def seed_option(function: F) -> F:
     """--seed N."""
     return click.option(
-        "--seed", type=click.IntRange(min=0), help="The run's seed (default: the project's)."
+        "--seed", type=click.IntRange(0, 2**63 - 1), help="The run's seed (default: the project's)."
     )(function)
 
 

@@ -67,10 +67,24 @@ def complaint_of(error: Exception) -> Complaint:
         return Complaint(
             kind="OSError", what=error.strerror or str(error), where=str(error.filename)
         )
+    if isinstance(error, OSError) and error.errno is not None:
+        return _of_system(error)
     set_it = "set MAINSPRING_DEBUG=1 to see where, and please report it"
     hint = None if os.environ.get("MAINSPRING_DEBUG") else set_it
     what = f"this is a bug in Mainspring: {type(error).__name__}: {error}"
     return Complaint(kind="Bug", what=what, hint=hint, exit_code=BUG)
+
+
+def _of_system(error: OSError) -> Complaint:
+    """What the system refused, of which only the reason is known."""
+    try:
+        os.getcwd()
+    except OSError:
+        hint = "change to a directory that is there"
+        return Complaint(kind="OSError", what="the working directory is gone", hint=hint)
+    what = f"the system refuses to read or write: {os.strerror(error.errno or 0)}"
+    hint = "is there room on the disk, also where the output goes?"
+    return Complaint(kind="OSError", what=what, hint=hint)
 
 
 def write_complaint(screen: Screen, what: str, where: str | None, hint: str | None) -> None:

@@ -13,6 +13,7 @@ from mainspring.records.runs import Order, TaskError
 _MESSAGE = 10_000
 _TRACE = 20_000
 _KIND = 200
+_CHAIN = 10  # exceptions that led to one another
 _UNKNOWN = "(its message can't be shown)"
 
 
@@ -102,16 +103,27 @@ def _where(error: BaseException, snapshot: str) -> str:
 
 def _trace(error: BaseException, snapshot: str) -> str:
     parts: list[str] = []
+    chain = _chain(error)
+    if len(chain) > _CHAIN:  # each is formatted with all that it came from: shown are both ends
+        chain = chain[: _CHAIN // 2] + chain[-_CHAIN // 2 :]
+    for present in chain:
+        frames = traceback.format_list(_frames(present.__traceback__, snapshot))
+        ending = traceback.format_exception_only(type(present), present)
+        parts.append("".join(["Traceback (most recent call last):\n", *frames, *ending]))
+    return "\nThis led to:\n\n".join(reversed(parts)).replace(snapshot + "/", "")
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """The exception, and what it came from, and so on."""
+    found: list[BaseException] = []
     seen: set[int] = set()
     present: BaseException | None = error
     while present is not None and id(present) not in seen:
         seen.add(id(present))
-        frames = traceback.format_list(_frames(present.__traceback__, snapshot))
-        ending = traceback.format_exception_only(type(present), present)
-        parts.append("".join(["Traceback (most recent call last):\n", *frames, *ending]))
+        found.append(present)
         follows = present.__context__ if not present.__suppress_context__ else None
         present = present.__cause__ or follows
-    return "\nThis led to:\n\n".join(reversed(parts)).replace(snapshot + "/", "")
+    return found
 
 
 def death(status: int) -> TaskError:
