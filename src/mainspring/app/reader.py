@@ -90,12 +90,11 @@ class Artifacts:
     def complete(self, ref: ArtifactRef) -> bool:
         """Its blob and every blob that it refers to are there, with the right bytes."""
         try:
-            self._blobs.path(ref.digest)
-            for digest in registry.references(ref, self._blobs):
-                self._blobs.path(digest)
+            return self._blobs.intact(ref.digest, ref.size) and all(
+                self._blobs.intact(digest) for digest in registry.references(ref, self._blobs)
+            )
         except (BlobError, SerializationError):
             return False
-        return True
 
     def _load(self, ref: ArtifactRef) -> Any:
         if ref.format == "text":

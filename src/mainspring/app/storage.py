@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+from mainspring.definition import quantities
 from mainspring.records.errors import ProjectError
+from mainspring.records.ports import Blobs
 from mainspring.records.stores import Leases
 from mainspring.settings import StorageTable
 from mainspring.storage.blobs import LocalBlobs
@@ -29,8 +32,13 @@ def open_leases(chosen: StorageTable, home: Path, *, ttl: float = 10.0) -> Lease
     return PostgresLeases(chosen.store, home / "engines", ttl=ttl)
 
 
-def open_project_blobs(chosen: StorageTable, home: Path) -> LocalBlobs:
+def open_project_blobs(chosen: StorageTable, home: Path) -> Blobs:
     """Open the project's values. Raises ProjectError, BlobError."""
-    if chosen.blobs is not None:
-        raise ProjectError("unknown kind of blobs", where="storage.blobs")
-    return LocalBlobs(home / "blobs")
+    if chosen.blobs is None:
+        return LocalBlobs(home / "blobs")
+    from mainspring.storage.bucket_access import access_variables
+    from mainspring.storage.remote import RemoteBlobs
+
+    limit = quantities.size(chosen.cache, name="cache", where="storage.cache")
+    variables = access_variables(os.environ)
+    return RemoteBlobs(chosen.blobs, home / "cache" / "blobs", limit, variables)

@@ -62,7 +62,7 @@ def settle_in(boot: Boot) -> Site:
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     sys.dont_write_bytecode = True
     os.environ.update(boot.env)
-    blobs = open_blobs(boot.blobs)
+    blobs = open_blobs(boot.blobs, boot.access)
     root = os.path.realpath(materialise(boot.snapshot, Path(boot.home), blobs))
     manifest = load_manifest(boot.snapshot, blobs)
     os.chdir(root)

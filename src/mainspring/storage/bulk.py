@@ -142,16 +142,23 @@ class Stream:
             self._size += len(piece)
         return True
 
+    def resume(self, source: int) -> None:
+        """Go on after what is in the file already; hash that, read through `source`."""
+        for piece in pieces(source):
+            self._hash.update(piece)
+            self._size += len(piece)
+
     def finish(self) -> tuple[str, int]:
         """Digest and size of what was written."""
         return "blake3:" + self._hash.hexdigest(), self._size
 
-    def seal(self, mtime: int | None) -> None:
-        """Set the modification time (ns) and make the content durable."""
+    def seal(self, mtime: int | None, durable: bool = True) -> None:
+        """Set the modification time (ns) and make the content durable (or leave that be)."""
         self._join()  # a late write would break the seal
         if mtime is not None:
             os.utime(self._fd, ns=(mtime, mtime))
-        os.fsync(self._fd)
+        if durable:
+            os.fsync(self._fd)
 
     def close(self) -> None:
         """Close the file; nothing happens the second time."""
