@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 
 from mainspring.records.errors import StoreError
-from mainspring.storage.database import PATIENCE, ReadSession, WriteSession
+from mainspring.storage.database import ReadSession, WriteSession
 from mainspring.storage.decisions import DecisionWriter, broken_links
 from mainspring.storage.metrics import MetricWriter
 from mainspring.storage.queue import Claiming, Settling, Watching
@@ -15,6 +15,7 @@ from mainspring.storage.reader import SqliteReader
 from mainspring.storage.results import ResultWriter
 from mainspring.storage.runs import RunWriter
 from mainspring.storage.schema import prepare
+from mainspring.storage.sessions import PATIENCE
 from mainspring.storage.statements import statements
 from mainspring.storage.tasks import TaskWriter
 
