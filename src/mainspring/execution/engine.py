@@ -144,6 +144,8 @@ class Engine(Claiming):
             for outcome in outcomes:
                 self._settle(turn, outcome)
             taken = self._heed_wishes(turn) if look or self._interrupted else []
+            if look:
+                turn.tx.wake_stale(self._runs)
             orders = [] if self._draining else self._claim(turn, look=look)
             for run in self._runs if look or not orders else ():
                 rules.end_run(turn, run)

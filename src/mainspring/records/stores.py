@@ -176,11 +176,19 @@ class Transaction(History, Protocol):
         ...
 
     def computing(self, key: str) -> str | None:
-        """`run/path` of a running task with this key."""
+        """`run/path` of a running task with this key.
+
+        "" where that can't be told now, since another transaction is deciding on the key: the
+        task should stay as it is, and be considered again.
+        """
         ...
 
     def wake(self, key: str) -> int:
         """Waiting for this key -> ready."""
+        ...
+
+    def wake_stale(self, runs: Sequence[str]) -> int:
+        """Waiting, in these runs, for a key that no running task has any more -> ready."""
         ...
 
     def open(self, task: int, total: int, expanded: int, pending: int) -> None:

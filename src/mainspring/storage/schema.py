@@ -14,7 +14,7 @@ from mainspring.storage.database import connect, explain
 from mainspring.storage.filesystem import refuse_network
 
 APPLICATION = 0x4D535052  # "MSPR", in the file's header: see file(1), `application_id`
-MIGRATIONS = Path(__file__).parent / "migrations"
+MIGRATIONS = Path(__file__).parent / "migrations" / "sqlite"
 _MAGIC = b"SQLite format 3\x00"
 
 

@@ -181,6 +181,16 @@ class MemoryQueue(MemoryHistory):
             del self._state.awaits[task]
         return len(found)
 
+    def wake_stale(self, runs: Sequence[str]) -> int:
+        tasks = self._state.tasks.values()
+        computed = {task.key for task in tasks if task.status is TaskStatus.RUNNING}
+        stale = [
+            awaited
+            for task, awaited in self._state.awaits.items()
+            if self._state.tasks[task].run in runs and awaited not in computed
+        ]
+        return sum(self.wake(key) for key in dict.fromkeys(stale))
+
     def open(self, task: int, total: int, expanded: int, pending: int) -> None:
         old = self._in(task, "ready or open", TaskStatus.READY, TaskStatus.OPEN)
         status = TaskStatus.OPEN if pending else TaskStatus.READY

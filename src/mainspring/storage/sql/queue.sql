@@ -66,6 +66,12 @@ SELECT run || '/' || path FROM tasks WHERE key = ? AND status = 'running' LIMIT 
 -- name: wake
 UPDATE tasks SET status = 'ready', awaits = NULL WHERE awaits = ? AND status = 'waiting'
 
+-- name: wake_stale
+-- Whoever computed the key may have settled just while this task began to wait for it.
+UPDATE tasks SET status = 'ready', awaits = NULL
+WHERE run = ? AND status = 'waiting' AND awaits IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM tasks c WHERE c.key = tasks.awaits AND c.status = 'running')
+
 -- name: open
 UPDATE tasks SET status = CASE :pending WHEN 0 THEN 'ready' ELSE 'open' END,
     total = :total, expanded = :expanded, pending = :pending
