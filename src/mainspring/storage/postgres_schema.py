@@ -22,13 +22,14 @@ def prepare(
     latest = max(numbered(migrations))
     with address.connect(patience) as connection:
         try:
-            version = _version(connection, str(address))
+            version = version_of(connection, str(address))
             if version == latest:
                 return
             _check(version, latest, str(address), migrate=migrate)
+            # Before the transaction: one that had begun would not see a schema that is new.
+            connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
             with connection.transaction():
-                connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-                version = _version(connection, str(address))
+                version = version_of(connection, str(address))
                 _check(version, latest, str(address), migrate=migrate)
                 _apply(connection, version, numbered(migrations))
         except psycopg.Error as error:
@@ -56,7 +57,7 @@ def _check(version: int, latest: int, where: str, *, migrate: bool) -> None:
         )
 
 
-def _version(connection: Any, where: str) -> int:
+def version_of(connection: Any, where: str) -> int:
     """The format of the tables there, 0 where there are none."""
     (has_format, has_runs) = connection.execute(
         "SELECT to_regclass('format') IS NOT NULL, to_regclass('runs') IS NOT NULL"

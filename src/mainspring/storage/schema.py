@@ -24,7 +24,7 @@ def prepare(path: Path, *, migrate: bool = False, migrations: Path = MIGRATIONS)
     A missing file is created. An older one is migrated only with `migrate`, after it was copied
     to `<name>.bak-<its format>`.
     """
-    latest = max(_numbered(migrations))
+    latest = max(numbered(migrations))
     try:
         if not path.parent.is_dir():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -56,7 +56,7 @@ def prepare(path: Path, *, migrate: bool = False, migrations: Path = MIGRATIONS)
         _migrate(path, migrations)
 
 
-def _numbered(migrations: Path) -> dict[int, Path]:
+def numbered(migrations: Path = MIGRATIONS) -> dict[int, Path]:
     """The migrations by number, in order: number N makes format N of format N - 1."""
     names = sorted(name for name in os.listdir(migrations) if name.endswith(".sql"))
     return {int(name[:4]): migrations / name for name in names}
@@ -127,7 +127,7 @@ def _migrate(path: Path, migrations: Path) -> None:
         try:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             copy = path.with_name(f"{path.name}.bak-{version}")
-            if version == max(_numbered(migrations)):
+            if version == max(numbered(migrations)):
                 return  # another process was faster
             with closing(sqlite3.connect(copy)) as target:
                 connection.backup(target)
@@ -144,7 +144,7 @@ def _migrate(path: Path, migrations: Path) -> None:
 
 def _apply(connection: sqlite3.Connection, version: int, migrations: Path) -> None:
     """Run the migrations after `version`, all or none."""
-    todo = {number: file for number, file in _numbered(migrations).items() if number > version}
+    todo = {number: file for number, file in numbered(migrations).items() if number > version}
     script = "\n".join(file.read_text(encoding="utf-8") for file in todo.values())
     try:
         connection.executescript(
