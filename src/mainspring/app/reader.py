@@ -17,6 +17,12 @@ from mainspring.storage.serializers import jsonvalues, registry
 LIMIT = 64 << 20
 """Largest value, in bytes, that an expression or a map over JSON may read."""
 
+LARGE = 1 << 20
+"""Of values larger than this, in bytes, only the one read last is remembered."""
+
+INDEX_ENTRIES = 100_000
+"""How many entries of indexes are remembered, at most, beside those of the list read last."""
+
 READABLE = frozenset({"json", "text"})
 _PLAIN = frozenset({"int", "float", "bool", "str", "NoneType"})
 _TAG = re.compile(rb'"\$(?:dataclass|struct|enum|namedtuple)":\["([^"]+)"')
@@ -28,6 +34,7 @@ class Artifacts:
     def __init__(self, blobs: Blobs) -> None:
         self._blobs = blobs
         self._values: dict[str, Any] = {}
+        self._large = ""
         self._elements: dict[str, tuple[ElementRef, ...]] = {}
         self._classes: dict[str, frozenset[str]] = {}
 
@@ -43,20 +50,27 @@ class Artifacts:
         name = f"{ref.format}:{ref.digest}"
         if name not in self._values:
             _make_room(self._values, 256)
+            if ref.size > LARGE:
+                self._values.pop(self._large, None)
+                self._large = name
             self._values[name] = self._load(ref)
         found = self._values[name]
         return found if index is None else found[index]
 
     def elements(self, ref: ArtifactRef) -> tuple[ElementRef, ...]:
         """The index of a list artifact."""
-        if ref.digest not in self._elements:
+        found = self._elements.get(ref.digest)
+        if found is None:
+            found = registry.index_of(ref, self._blobs)
             _make_room(self._elements, 16)
-            self._elements[ref.digest] = tuple(registry.index_of(ref, self._blobs))
-        return self._elements[ref.digest]
+            while self._elements and _held(self._elements) + len(found) > INDEX_ENTRIES:
+                _make_room(self._elements, len(self._elements))
+            self._elements[ref.digest] = found
+        return found
 
     def list_of(self, elements: Iterable[ArtifactRef]) -> ArtifactRef:
         """The list artifact of these elements; its index is stored."""
-        return registry.make_list(list(elements), self._blobs)
+        return registry.make_list(elements, self._blobs)
 
     def json_of(self, value: Any) -> ArtifactRef:
         """The JSON artifact of a computed value, stored."""
@@ -139,6 +153,10 @@ def plain(value: Any) -> Any:
     if tag in ("$tuple", "$escaped"):
         return plain(content) if tag == "$tuple" else {k: plain(v) for k, v in content.items()}
     return jsonvalues.decode(msgspec.json.encode(table))
+
+
+def _held(cache: dict[str, tuple[ElementRef, ...]]) -> int:
+    return sum(map(len, cache.values()))
 
 
 def _make_room(cache: dict[str, Any], limit: int) -> None:

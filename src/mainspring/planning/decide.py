@@ -260,7 +260,7 @@ def _of_json(ref: ArtifactRef, values: list[Any], reader: ArtifactReader) -> Ele
     tagged: dict[int, ElementRef] = {}
     for index, entry in enumerate(reader.elements(ref)):
         if input_digest(inputs[index]) != f"{entry.format}:{entry.digest}":
-            inputs[index] = Stored(ref=ref, index=index)
+            inputs[index] = Stored(ref=ref, index=index, element=entry)
             tagged[index] = entry
     return Elements(inputs=tuple(inputs), tagged=tagged)
 

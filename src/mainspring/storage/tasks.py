@@ -26,6 +26,7 @@ from mainspring.storage.sessions import Row
 from mainspring.storage.statements import NO_LIMIT, statements
 
 _SQL = statements("tasks")
+_PAGE = 1000  # children of a map that are read at a time
 _PIPELINE = statements("runs")["pipeline"]
 
 
@@ -145,11 +146,15 @@ class TaskWriter(Writing):
                 found[path] = (task, upstream)
         return found
 
-    def child_outputs(self, parent: int) -> list[tuple[int, TaskStatus, dict[str, ArtifactRef]]]:
-        rows = self._db.rows(_SQL["child_outputs"], (parent,))
-        index = {row[0]: row[-1] for row in rows}
-        children = upstream_of(rows).items()
-        return [(index[task], child.status, child.outputs) for task, child in children]
+    def child_outputs(
+        self, parent: int
+    ) -> Iterator[tuple[int, TaskStatus, dict[str, ArtifactRef]]]:
+        first = 0  # a map's children are numbered without a gap
+        while rows := self._db.rows(_SQL["child_outputs"], (parent, first, first + _PAGE)):
+            index = {row[0]: row[-1] for row in rows}
+            for task, child in upstream_of(rows).items():
+                yield index[task], child.status, child.outputs
+            first += _PAGE
 
 
 def _task_rows(ids: Sequence[int], run: str, owner: Row, tasks: Sequence[NewTask]) -> Iterator[Row]:

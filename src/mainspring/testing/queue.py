@@ -197,12 +197,14 @@ class MemoryQueue(MemoryHistory):
         self._state.put(old, status=status, total=total, expanded=expanded, pending=pending)
 
     def open_maps(self, runs: Sequence[str]) -> list[Task]:
+        ready = [t for run in runs for t in self._state.of_run(run, TaskStatus.READY)]
+        now = {task.id for task in ready if task.not_before is None}
         found = [
             task
             for run in runs
             for task in self._state.of_run(run, TaskStatus.OPEN)
             if task.expanded < (task.total or 0)
-            and sum(c.status is TaskStatus.READY for c in self._state.children(task.id)) < FEW
+            and sum(c.id in now for c in self._state.children(task.id)) < FEW
         ]
         return sorted(found, key=lambda task: task.id)
 

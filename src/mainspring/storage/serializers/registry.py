@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -91,10 +91,13 @@ def load(
     blobs: Blobs,
     *,
     index: int | None = None,
+    element: ElementRef | None = None,
     workdir: Path | None = None,
     allow_pickle: bool = True,
 ) -> object:
     """The stored value, or the element `index` of a list.
+
+    `element`, from `index_of`, spares reading all of a list in JSON for one of its elements.
 
     Files and directories are written into `workdir`. `allow_pickle=False` refuses what could run
     code, wherever it is inside. Raises BlobError, CorruptBlobError, or
@@ -107,6 +110,8 @@ def load(
         pack = Pack(source)
         _check_index(index, pack.count, ref)
         return pack.load(pack.entry(index))
+    if element is not None and ref.format == element.format == "json":
+        return jsonvalues.decode(source.part(element.offset, element.size, element.digest).read())
     items = _json_elements(ref, source)
     _check_index(index, len(items), ref)
     return jsonvalues.decode(items[index])
@@ -127,13 +132,15 @@ def index_of(ref: ArtifactRef, blobs: Blobs) -> tuple[ElementRef, ...]:
     return tuple(found)
 
 
-def make_list(elements: Sequence[ArtifactRef], blobs: Blobs) -> ArtifactRef:
+def make_list(elements: Iterable[ArtifactRef], blobs: Blobs) -> ArtifactRef:
     """A list whose elements are artifacts that are stored already."""
+    count = 0
     with blobs.writer() as writer:
         sink = Sink(writer, blobs, _codecs, allow_pickle=True)
         pack = PackWriter(sink)
         for element in elements:
             pack.refer(element)
+            count += 1
         pack.finish({"kind": "list"})
         digest, size = writer.commit()
     return ArtifactRef(
@@ -142,7 +149,7 @@ def make_list(elements: Sequence[ArtifactRef], blobs: Blobs) -> ArtifactRef:
         format="list",
         type="list",
         data_only=sink.data_only,
-        count=len(elements),
+        count=count,
     )
 
 

@@ -78,11 +78,11 @@ UPDATE tasks SET status = CASE :pending WHEN 0 THEN 'ready' ELSE 'open' END,
 WHERE id = :task AND status IN ('ready', 'open')
 
 -- name: open_maps
--- "Few" is fewer than the last parameter + 1 ready children.
+-- "Few" is fewer than the last parameter + 1 children that may start now (tasks_now_child).
 SELECT {columns} FROM tasks t
 WHERE t.run = ? AND t.status = 'open' AND t.expanded < t.total
   AND NOT EXISTS (SELECT 1 FROM tasks c WHERE c.parent = t.id AND c.status = 'ready'
-                  LIMIT 1 OFFSET ?)
+                    AND c.not_before IS NULL LIMIT 1 OFFSET ?)
 ORDER BY t.id
 
 -- name: unsettled

@@ -68,7 +68,7 @@ WHERE t.run = ? AND t.path = ? ORDER BY a.place
 -- name: child_outputs
 SELECT t.id, t.status, {artifact}, t.idx
 FROM tasks t LEFT JOIN artifacts a ON a.task = t.id
-WHERE t.parent = ? AND t.idx IS NOT NULL ORDER BY t.idx, t.id, a.place
+WHERE t.parent = ? AND t.idx >= ? AND t.idx < ? ORDER BY t.idx, t.id, a.place
 
 -- name: outputs
 SELECT {artifact} FROM artifacts a WHERE a.task = ? ORDER BY a.place

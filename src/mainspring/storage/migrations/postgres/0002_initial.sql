@@ -74,7 +74,8 @@ CREATE UNIQUE INDEX tasks_path ON tasks (run, path);
 -- `id` at the end of an index keeps tasks in order.
 CREATE INDEX tasks_status ON tasks (run, status, id);
 CREATE INDEX tasks_parent ON tasks (parent, idx) WHERE parent IS NOT NULL;
-CREATE INDEX tasks_ready_child ON tasks (parent) WHERE status = 'ready' AND parent IS NOT NULL;
+CREATE INDEX tasks_now_child ON tasks (parent)
+    WHERE status = 'ready' AND not_before IS NULL AND parent IS NOT NULL;
 CREATE INDEX tasks_computing ON tasks (key) WHERE status = 'running';
 CREATE INDEX tasks_awaiting ON tasks (awaits) WHERE awaits IS NOT NULL;
 CREATE INDEX tasks_history ON tasks (pipeline, path, created) WHERE key IS NOT NULL;
