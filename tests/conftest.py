@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -27,7 +28,10 @@ def _can_mount_tmpfs() -> bool:
 
 
 # Parts of a machine that are more than a program on PATH.
-_PROBES: dict[str, Callable[[], bool]] = {"tmpfs": _can_mount_tmpfs}
+_PROBES: dict[str, Callable[[], bool]] = {
+    "tmpfs": _can_mount_tmpfs,
+    "torch": lambda: importlib.util.find_spec("torch") is not None,
+}
 
 
 @cache
