@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -28,7 +29,11 @@ def _can_mount_tmpfs() -> bool:
 
 
 # Parts of a machine that are more than a program on PATH.
-_PROBES: dict[str, Callable[[], bool]] = {"tmpfs": _can_mount_tmpfs, "postgres": available}
+_PROBES: dict[str, Callable[[], bool]] = {
+    "tmpfs": _can_mount_tmpfs,
+    "postgres": available,
+    "torch": lambda: importlib.util.find_spec("torch") is not None,
+}
 
 
 @cache

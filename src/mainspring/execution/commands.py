@@ -32,6 +32,7 @@ _PLACE = re.compile(r"\{(inputs|outputs)\.([A-Za-z_][\w-]*)\}")
 _SUFFIXES = {
     **{"json": ".json", "text": ".txt", "bytes": ".bin", "npy": ".npy", "parquet": ".parquet"},
     **{"arrow": ".arrow", "safetensors": ".safetensors", "skops": ".skops", "onnx": ".onnx"},
+    **{"xgboost": ".ubj", "lightgbm": ".txt", "plotly": ".json", "image": ".png", "figure": ".png"},
     **{"pickle": ".pkl", "csv": ".csv"},
 }
 _AS_TEXT = frozenset({"json", "text"})

@@ -48,6 +48,16 @@ FORMATS = {  # name -> module:class; loaded when first used
     "npy": f"{_HERE}.arrays:Npy",
     "pandas": f"{_HERE}.frames:Pandas",
     "skops": f"{_HERE}.models:Skops",
+    "arrow": f"{_HERE}.arrow:Arrow",
+    "safetensors": f"{_HERE}.tensors:SafeTensors",
+    "onnx": f"{_HERE}.libraries:Onnx",
+    "xgboost": f"{_HERE}.libraries:XGBoost",
+    "lightgbm": f"{_HERE}.libraries:LightGBM",
+    "plotly": f"{_HERE}.libraries:Plotly",
+    "image": f"{_HERE}.images:Image",
+    "figure": f"{_HERE}.images:Figure",
+    "sparse": f"{_HERE}.sparse:Sparse",
+    "masked": f"{_HERE}.sparse:Masked",
     "list": f"{_HERE}.containers:List",
     "dict": f"{_HERE}.containers:Dict",
     "pickle": f"{_HERE}.pickles:Pickle",
@@ -224,8 +234,8 @@ def _candidates(value: object, hint: object) -> tuple[str, ...]:
     if isinstance(value, Path):
         return ("directory",) if value.is_dir() else ("file",)
     library = hints.format_of_class(kind)
-    if library == "skops":
-        return ("skops", "pickle")
+    if library in ("skops", "safetensors"):  # a module or model may hold anything at all
+        return (library, "pickle")
     return (library,) if library is not None else ("json", "pickle")
 
 
