@@ -22,6 +22,8 @@ GUIDE = sorted((DOCS / "guide").glob("*.md"))
 PAGES = [*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *(ROOT / "examples").rglob("*.md")]
 # Its pipelines are traced by tests/definition/test_docs.py; it has nothing to type.
 TRACED = {"pipelines.md"}
+# Its code is run, cell by cell, by tests/notebooks/test_guide.py.
+CELLS = {"notebooks.md"}
 
 
 def text_of(page: str) -> str:
@@ -42,7 +44,7 @@ def test_what_a_page_shows_happens(page: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("page", GUIDE, ids=lambda page: page.name)
 def test_no_code_of_a_page_is_left_out(page: Path) -> None:
     """Every block is typed or written to a file; a repeated part has to be found there."""
-    if page.name in TRACED:
+    if page.name in TRACED | CELLS:
         return
     languages = {block.language for block in blocks(page)}
     assert languages <= {"console", "python", "toml", "yaml"}

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from mainspring.app.handle import Run as Run
+    from mainspring.app.init import init as init
     from mainspring.definition.branches import when as when
     from mainspring.definition.checkpoint import checkpoint as checkpoint
     from mainspring.definition.command import command as command
@@ -36,6 +37,7 @@ _PUBLIC = {
     "command": "mainspring.definition.command:command",
     "context": "mainspring.execution.telemetry:context",
     "figure": "mainspring.execution.telemetry:figure",
+    "init": "mainspring.app.init:init",
     "log": "mainspring.execution.telemetry:log",
     "pipeline": "mainspring.definition.pipeline:pipeline",
     "repeat": "mainspring.definition.repeat:repeat",
@@ -54,6 +56,7 @@ __all__ = [
     "command",
     "context",
     "figure",
+    "init",
     "log",
     "pipeline",
     "repeat",

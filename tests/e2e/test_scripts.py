@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -245,9 +246,12 @@ def test_typed_at_a_prompt(place: Place) -> None:
     text = (
         HEAD + "@step\ndef one() -> int:\n    return 1\n@pipeline\ndef main():\n    return one()\n"
     )
-    done = place.script("-c", text + "main.run()")
+    done = place.script("-c", text + "print(main.run().status)")
+    if sys.version_info >= (3, 13):  # which keeps the source
+        assert done.out == "succeeded\n", done
+        return
     assert done.code == 1
-    assert "MainspringError" in done.err or "ProjectError" in done.err
+    assert "DefinitionError" in done.err
     assert "prompt" in done.err
     assert "file of a project" in done.err
 

@@ -1,10 +1,10 @@
-"""The verb `run` from Python: `digits.run(c=0.5)`."""
+"""The verbs `run` and `plan` from Python: `digits.run(c=0.5)`."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -12,10 +12,13 @@ from mainspring import settings
 from mainspring.app.handle import Run
 from mainspring.app.occupancy import in_use
 from mainspring.app.pipelines import check_parameters
-from mainspring.app.planning import make_plan
+from mainspring.app.planning import Planned, make_plan
 from mainspring.app.project import Project
 from mainspring.app.running import check_resources, create_run, drive, warm_up
+from mainspring.definition import session
+from mainspring.execution.context import Event
 from mainspring.records.errors import ProjectError
+from mainspring.records.plan import Plan
 from mainspring.records.spec import (
     CheckpointNode,
     CommandNode,
@@ -32,35 +35,75 @@ if TYPE_CHECKING:
 _open: dict[tuple[Path, Path], Project] = {}
 
 
-def run_pipeline(pipeline: Pipeline[..., Any], parameters: dict[str, Any]) -> Run[Any]:
+class Watch(Protocol):
+    """Who follows a run at work: told of it when it is on record, then of each transition."""
+
+    def begin(self, project: Project, run: str) -> None: ...
+    def hear(self, event: Event) -> None: ...
+    def stopping(self) -> None: ...
+    def end(self) -> None: ...
+
+
+def run_pipeline(
+    pipeline: Pipeline[..., Any], parameters: dict[str, Any], *, watch: Watch | None = None
+) -> Run[Any]:
     """Run a pipeline from Python and return the run, whatever it came to.
 
     The source that runs is the snapshot of the project (the nearest `mainspring.toml` above the
-    pipeline's file) taken now. Raises MainspringError for anything wrong before the start.
+    pipeline's file) taken now; of a notebook, the snapshot holds what its cells have defined.
+    Raises MainspringError for anything wrong before the start.
     """
-    project = open_project(_file_of(pipeline).parent)
+    project = _project_of(pipeline)
     with in_use(project.home):
-        return _run(project, pipeline, parameters)
+        return _run(project, _planned(project, pipeline, parameters), watch)
 
 
-def _run(project: Project, pipeline: Pipeline[..., Any], parameters: dict[str, Any]) -> Run[Any]:
-    manifest, snapshot = project.snapshot()
-    spec = importable(pipeline.spec, project.root)
+def plan_pipeline(pipeline: Pipeline[..., Any], parameters: dict[str, Any]) -> Plan:
+    """Return what a run with these parameters would do now. Raises MainspringError."""
+    project = _project_of(pipeline)
+    with in_use(project.home):
+        return _planned(project, pipeline, parameters).plan
+
+
+def _planned(project: Project, pipeline: Pipeline[..., Any], parameters: dict[str, Any]) -> Planned:
+    main = session.notebook()
+    if main is None:
+        manifest, snapshot = project.snapshot()
+        spec = importable(pipeline.spec, project.root)
+    else:
+        from mainspring.definition.cells import live, source
+
+        live.enter(vars(main))
+        spec = pipeline.spec
+        manifest, snapshot = project.snapshot(made=source.cell_modules(spec, main))
     project.code(snapshot, manifest)
-    planned = make_plan(project, spec, snapshot, check_parameters(spec, parameters))
+    return make_plan(project, spec, snapshot, check_parameters(spec, parameters))
+
+
+def _run(project: Project, planned: Planned, watch: Watch | None) -> Run[Any]:
     if planned.needs_workers:
-        check_resources(project, spec)
+        check_resources(project, planned.spec)
     executor = warm_up(project, planned)
     try:
-        record = create_run(project, planned)
+        run = create_run(project, planned).id
+        if watch is not None:
+            watch.begin(project, run)
     except BaseException:
         executor.close()
         raise
-    if record_is_open(project, record.id):
-        drive(project, [record.id], executor=executor)
-    else:
-        executor.close()
-    return Run(project, record.id)
+    try:
+        if not record_is_open(project, run):
+            executor.close()
+        elif watch is None:
+            drive(project, [run], executor=executor)
+        else:
+            drive(
+                project, [run], listener=watch.hear, executor=executor, on_interrupt=watch.stopping
+            )
+    finally:
+        if watch is not None:
+            watch.end()
+    return Run(project, run)
 
 
 def record_is_open(project: Project, run: str) -> bool:
@@ -103,23 +146,29 @@ def _main_module(root: Path) -> str:
     spec = getattr(sys.modules["__main__"], "__spec__", None)
     if spec is not None:
         return str(spec.name)
-    file = getattr(sys.modules["__main__"], "__file__", None)
-    if file is None:
-        raise ProjectError(
-            "steps that are typed at a prompt can't be run by workers",
-            hint="put them into a file of the project and import it",
-        )
-    path = Path(file).resolve()
+    path = Path(str(sys.modules["__main__"].__file__)).resolve()
     if not path.is_relative_to(root.resolve()):
         raise ProjectError(f"{path.name} lies outside of the project {root}")
     return path.stem
 
 
-def _file_of(pipeline: Pipeline[..., Any]) -> Path:
+def _project_of(pipeline: Pipeline[..., Any]) -> Project:
+    if session.notebook() is None or pipeline.__module__ != "__main__":
+        return open_project(_folder_of(pipeline))
+    folder = Path(session.folder())
+    try:
+        settings.find_root(folder)
+    except ProjectError as error:
+        hint = f"make {folder.name}/ a project, in a cell: `import mainspring; mainspring.init()`"
+        raise ProjectError(error.what, hint=hint) from None
+    return open_project(folder)
+
+
+def _folder_of(pipeline: Pipeline[..., Any]) -> Path:
     name = pipeline.function.__code__.co_filename
     if name.startswith("<"):
         raise ProjectError(
             "a pipeline that is typed at a prompt can't be run",
             hint="put it into a file of a project",
         )
-    return Path(name).resolve()
+    return Path(name).resolve().parent

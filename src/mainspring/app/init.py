@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from os import PathLike
 from pathlib import Path
 
 from mainspring import settings
@@ -60,6 +61,24 @@ def scores(count: int = 8):
 '''
 
 
+def init(directory: str | PathLike[str] = ".") -> None:
+    """Make the directory (of a notebook, say) a project, unless it lies in one already.
+
+    All that it needs is a `mainspring.toml` with a name. Raises ProjectError when that can't be
+    written.
+    """
+    root = Path(directory).absolute()
+    try:
+        settings.find_root(root)
+    except ProjectError:
+        try:
+            text = f'[project]\nname = "{_name(root)}"\n'
+            (root / settings.FILE).write_text(text, "utf-8")
+            _ignore(root / ".gitignore")
+        except OSError as error:
+            raise _unwritten(error, root) from None
+
+
 def init_project(directory: Path) -> list[Path]:
     """Make a project in `directory` (made if it is missing); return the files written.
 
@@ -80,9 +99,11 @@ def init_project(directory: Path) -> list[Path]:
             (directory / name).write_text(text, "utf-8")
         return [*(directory / name for name in texts), *_ignore(directory / ".gitignore")]
     except OSError as error:
-        raise ProjectError(
-            f"can't write: {error.strerror}", where=str(error.filename or directory)
-        ) from None
+        raise _unwritten(error, directory) from None
+
+
+def _unwritten(error: OSError, directory: Path) -> ProjectError:
+    return ProjectError(f"can't write: {error.strerror}", where=str(error.filename or directory))
 
 
 def _ignore(path: Path) -> list[Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -62,8 +62,11 @@ class Project:
         custom = self.settings.execution.resources
         return msgspec.structs.replace(executor.capacity(), custom=custom)
 
-    def snapshot(self, roots: Sequence[str] | None = None) -> tuple[Manifest, str]:
-        """Take a snapshot of the source as it is now; return its manifest and digest."""
+    def snapshot(
+        self, roots: Sequence[str] | None = None, made: Mapping[str, bytes] = {}
+    ) -> tuple[Manifest, str]:
+        """Take a snapshot of the source as it is now, with the files that were `made` for it (see
+        `take_snapshot`); return its manifest and digest."""
         from mainspring.storage.source import take_snapshot
 
         chosen = self.settings.source
@@ -73,6 +76,7 @@ class Project:
             self.blobs,
             roots=[*(roots if roots is not None else import_roots(self.root)), *chosen.roots],
             exclude=chosen.exclude,
+            made=made,
         )
 
     def materialise(self, snapshot: str) -> Path:

@@ -7,6 +7,9 @@ import os
 import sys
 from types import CodeType, FrameType
 
+from mainspring.definition import session
+from mainspring.records import notebook
+
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _root: str | None = None
 
@@ -31,8 +34,18 @@ def of_code(code: CodeType) -> str:
 
 
 def at(filename: str, line: int) -> str:
-    """Return `file:line`, the file relative to the project."""
-    return f"{_relative(filename, _root)}:{line}"
+    """Return `file:line`, the file relative to the project; of a notebook, `cell 3, line 2`."""
+    cell = session.label(filename)
+    if cell is not None:
+        return notebook.said(cell, line)
+    path = _relative(filename, _root)
+    if notebook.is_cell_file(path):
+        import linecache
+
+        found = notebook.place(linecache.getlines(filename), line)
+        if found is not None:
+            return notebook.said(*found)
+    return f"{path}:{line}"
 
 
 def of_error(error: BaseException) -> str | None:
@@ -48,8 +61,9 @@ def of_error(error: BaseException) -> str | None:
     while trace is not None:
         last = os.path.abspath(trace.tb_frame.f_code.co_filename)
         base = _root or _project(os.path.dirname(last)) or os.getcwd()
-        if last.startswith(base.rstrip(os.sep) + os.sep):
-            found = at(last, trace.tb_lineno)
+        name = trace.tb_frame.f_code.co_filename
+        if last.startswith(base.rstrip(os.sep) + os.sep) or session.label(name) is not None:
+            found = at(name, trace.tb_lineno)
         trace = trace.tb_next
     return None if last.startswith(_HERE) else found
 

@@ -118,6 +118,11 @@ class Pipeline(Generic[P, R]):
         """The `file:line` of the function."""
         return of_code(self._inner.__code__)
 
+    def renew(self) -> None:
+        """Forget what was traced: what the function names was defined again."""
+        for name in ("parameters", "traced"):
+            self.__dict__.pop(name, None)
+
     @functools.cached_property
     def parameters(self) -> dict[str, Port]:
         """The parameters by name, in order; defaults in their JSON form."""

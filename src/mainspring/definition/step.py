@@ -18,6 +18,7 @@ from mainspring.definition.nodes import Callee, Port
 from mainspring.definition.options import SiteOptions, StepOptions
 from mainspring.definition.signatures import checked, ports_of, positional_only
 from mainspring.definition.tracing import current
+from mainspring.records import notebook
 from mainspring.records.errors import DefinitionError
 from mainspring.records.spec import Node, Options, StepNode
 
@@ -87,6 +88,11 @@ class StepDefinition(Generic[P, R]):
         """The `file:line` of the function."""
         return of_code(self._inner.__code__)
 
+    def renew(self) -> None:
+        """Forget what was found of the signature: a class that it names was defined again."""
+        for name in ("inputs", "outputs", "returns", "bundle"):
+            self.__dict__.pop(name, None)
+
     @functools.cached_property
     def inputs(self) -> dict[str, Port]:
         """The inputs by name, in order."""
@@ -121,7 +127,8 @@ class StepDefinition(Generic[P, R]):
                 where=self.where,
                 hint="define it at the top level of a module, under its own name",
             )
-        return f"{types.module_of(self._inner)}:{name}"
+        home = types.module_of(self._inner)
+        return f"{notebook.module_of(name) if notebook.is_cell(home) else home}:{name}"
 
     def _is_at(self, module: object, path: str) -> bool:
         found = module

@@ -10,6 +10,8 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
+from mainspring.definition import session
+from mainspring.records import notebook
 from mainspring.records.errors import DefinitionError
 
 NoneType = type(None)
@@ -109,7 +111,29 @@ def _resolved(annotation: Any, names: Mapping[str, Any]) -> Any:
 def function_hints(function: Callable[..., Any]) -> dict[str, Any]:
     """Return a function's annotations, resolved in its module."""
     inner = unwrap(function)
-    return resolve(getattr(inner, "__annotations__", {}), getattr(inner, "__globals__", {}))
+    names = getattr(inner, "__globals__", {})
+    found = resolve(getattr(inner, "__annotations__", {}), names)
+    if getattr(inner, "__module__", None) == "__main__":
+        found = {key: _present(value, names) for key, value in found.items()}
+    return found
+
+
+def _present(annotation: Any, names: Mapping[str, Any]) -> Any:
+    """An annotation with the classes of a notebook as they are now: a cell that defines one may
+    have been run again after the cell with the function."""
+    if isinstance(annotation, type) and getattr(annotation, "__module__", "") == "__main__":
+        found = names.get(annotation.__name__)
+        same = isinstance(found, type) and found.__qualname__ == annotation.__qualname__
+        return found if same else annotation
+    args = typing.get_args(annotation)
+    present = tuple(_present(arg, names) for arg in args)
+    if present == args:
+        return annotation
+    if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
+        return typing.Union[present]  # noqa: UP007
+    if isinstance(annotation, types.GenericAlias):
+        return types.GenericAlias(typing.get_origin(annotation), present)
+    return annotation
 
 
 def unwrap(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -170,12 +194,15 @@ def tuple_parts(annotation: Any) -> list[Any] | None:
 def module_of(thing: Any) -> str:
     """Return the module that a class or function can be imported from.
 
-    A script run as a program is `__main__` now, but its file's name when a worker imports it.
+    A script run as a program is `__main__` now, but its file's name when a worker imports it; what
+    a notebook's cell defines gets a module of its own.
     """
     name = getattr(thing, "__module__", None) or ""
     if name != "__main__":
         return name
     main = sys.modules.get("__main__")
+    if session.notebook() is not None:
+        return notebook.module_of(thing.__qualname__.partition(".")[0])
     spec = getattr(main, "__spec__", None)
     if spec is not None:
         return spec.name

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import linecache
 import os
 import signal
 import traceback
 from types import TracebackType
 
 from mainspring.records.errors import MainspringError
+from mainspring.records.notebook import is_cell_file, place, said
 from mainspring.records.runs import Order, TaskError
 
 _MESSAGE = 10_000
@@ -86,10 +88,16 @@ def _frames(trace: TracebackType | None, snapshot: str) -> list[traceback.FrameS
     for frame in traceback.extract_tb(trace):
         path = _relative(frame.filename, snapshot)
         if path is not None:
-            frames.append(
-                traceback.FrameSummary(path, frame.lineno, frame.name, line=frame.line or "")
-            )
+            path, number = _in_cell(frame.filename, path, frame.lineno or 0)
+            frames.append(traceback.FrameSummary(path, number, frame.name, line=frame.line or ""))
     return frames
+
+
+def _in_cell(file: str, path: str, line: int) -> tuple[str, int]:
+    """The cell, and the line there, that a line of a snapshot's file came from, if one did."""
+    if is_cell_file(path):
+        return place(linecache.getlines(file), line) or (path, line)
+    return path, line
 
 
 def _where(error: BaseException, snapshot: str) -> str:
@@ -98,7 +106,7 @@ def _where(error: BaseException, snapshot: str) -> str:
         if path is not None:
             return f"{path}:{error.lineno}"
     frames = _frames(error.__traceback__, snapshot)
-    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+    return said(frames[-1].filename, frames[-1].lineno or 0) if frames else ""
 
 
 def _trace(error: BaseException, snapshot: str) -> str:

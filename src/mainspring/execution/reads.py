@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Mapping
 
 from mainspring.records.canonical import digest_of
+from mainspring.records.notebook import is_cell_file
 from mainspring.records.runs import Read
 
 ABSENT = "absent"
@@ -60,8 +61,13 @@ class Recorder:
         state.recorder = None
 
     def read(self, path: str) -> None:
-        """Note a project file (or, ending in `/`, a listing), relative to the snapshot."""
-        self._note(self.reads, path)
+        """Note a project file (or, ending in `/`, a listing), relative to the snapshot.
+
+        The modules of a notebook's cells are read to say where in it something is: they are code,
+        which the fingerprint covers, and their comments change whenever a cell is run.
+        """
+        if not is_cell_file(path):
+            self._note(self.reads, path)
 
     def outside(self, what: str) -> None:
         """Note a look at the world outside."""

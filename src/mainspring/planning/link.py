@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -22,6 +22,7 @@ from mainspring.planning.facts import (
 )
 from mainspring.planning.modules import Found, Modules
 from mainspring.planning.parse import parse_module
+from mainspring.records.notebook import is_cell_file, place, said
 from mainspring.records.source import Manifest, Memo, SourceFile
 
 DECORATIONS = frozenset({"mainspring.step", "mainspring.pipeline"})
@@ -63,9 +64,9 @@ class Hit(NamedTuple):
 class Module:
     """A module in its place: facts, the name it is imported by, what binds each of its names."""
 
-    __slots__ = ("_statements", "bound", "facts", "found", "name", "opaque", "package")
+    __slots__ = ("_cells", "_statements", "bound", "facts", "found", "name", "opaque", "package")
 
-    def __init__(self, found: Found, facts: ModuleFacts) -> None:
+    def __init__(self, found: Found, facts: ModuleFacts, cells: Sequence[str] = ()) -> None:
         self.found = found
         self.name = found.name
         self.facts = facts
@@ -74,6 +75,7 @@ class Module:
         # What it binds can't be told: counted whole as soon as it is imported.
         self.opaque = bool(facts.stars) or facts.opaque or "__getattr__" in facts.bound
         self._statements: dict[int, Statement] = {}
+        self._cells = cells
 
     def __len__(self) -> int:
         return len(self.facts.rows)
@@ -97,7 +99,9 @@ class Module:
         return self.found.files[0].path if self.found.files else self.name
 
     def where(self, index: int) -> str:
-        return f"{self.path}:{self.statement(index).line}"
+        line = self.statement(index).line
+        cell = place(self._cells, line)
+        return f"{self.path}:{line}" if cell is None else said(*cell)
 
 
 class Program:
@@ -122,8 +126,14 @@ class Program:
             source = [file for file in found.files if file.path.endswith(".py")] if found else []
             native = found is not None and bool(found.files)
             facts = self.facts(source[0]) if source else ModuleFacts("", opaque=native)
-            self._linked[name] = Module(found, facts) if found else None
+            self._linked[name] = Module(found, facts, self._cells(source)) if found else None
         return self._linked[name]
+
+    def _cells(self, source: list[SourceFile]) -> list[str]:
+        """The lines of a module that was made of a notebook's cells: they say which."""
+        if not source or not is_cell_file(source[0].path):
+            return []
+        return self._read(source[0].path).decode().splitlines()
 
     def facts(self, file: SourceFile) -> ModuleFacts:
         """What a Python file's text says; from the memo, if it knows the content."""

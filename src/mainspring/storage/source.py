@@ -8,7 +8,7 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -59,8 +59,11 @@ def take_snapshot(
     *,
     roots: Sequence[str] | None = None,
     exclude: Sequence[str] = (),
+    made: Mapping[str, bytes] = {},
 ) -> tuple[Manifest, str]:
     """Store the project's source as it is now; return its manifest and the manifest's digest.
+
+    `made` are files, by path, that are part of the source and of no directory (a notebook's cells).
 
     Left out are Mainspring's home, version control, virtual environments, caches (the list is
     `tree.SKIPPED`) and what the globs of `exclude` match. `roots` are the directories that
@@ -73,11 +76,24 @@ def take_snapshot(
     files = cache.files(list(entries(root, home, exclude)))
     if roots is None:
         roots = ["", "src"] if (root / "src").is_dir() else [""]
+    files += _made(made, {file.path for file in files}, blobs)
     files.sort(key=lambda file: file.path)
     manifest = Manifest(files=tuple(files), roots=tuple(dict.fromkeys(roots)))
     digest, _ = blobs.put(canonical(manifest))
     cache.save()
     return manifest, digest
+
+
+def _made(made: Mapping[str, bytes], there: Collection[str], blobs: Blobs) -> Iterator[SourceFile]:
+    for path, data in made.items():
+        if path in there:
+            raise ProjectError(
+                "has a name that is reserved for the cells of notebooks",
+                where=path,
+                hint="rename the file, or its directory",
+            )
+        digest, size = blobs.put(data)
+        yield SourceFile(path=path, digest=digest, size=size)
 
 
 class _Snapshots:
