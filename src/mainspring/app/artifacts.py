@@ -23,7 +23,7 @@ SUFFIXES = {
 }  # fmt: skip
 """File name endings; the blob itself is such a file."""
 
-PACKED = frozenset({"list", "dict"})
+PACKED = frozenset({"list", "dict", "object"})
 FILES = frozenset({"file", "directory"})
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, cast
 
 import msgspec
@@ -13,6 +12,7 @@ from mainspring.records.artifacts import ArtifactRef, ElementRef
 from mainspring.records.errors import BlobError, DefinitionError, SerializationError
 from mainspring.records.ports import Blobs
 from mainspring.storage.serializers import jsonvalues, registry
+from mainspring.storage.serializers.contents import PLAIN
 
 LIMIT = 64 << 20
 """Largest value, in bytes, that an expression or a map over JSON may read."""
@@ -24,8 +24,6 @@ INDEX_ENTRIES = 100_000
 """How many entries of indexes are remembered, at most, beside those of the list read last."""
 
 READABLE = frozenset({"json", "text"})
-_PLAIN = frozenset({"int", "float", "bool", "str", "NoneType"})
-_TAG = re.compile(rb'"\$(?:dataclass|struct|enum|namedtuple)":\["([^"]+)"')
 
 
 class Artifacts:
@@ -77,29 +75,13 @@ class Artifacts:
         return registry.dump(value, None, self._blobs)
 
     def classes(self, ref: ArtifactRef) -> frozenset[str]:
-        """The classes (`module:Class`) of the objects that a JSON value (or list of such) holds."""
-        if ref.format not in ("json", "list", "dict") or ref.type in _PLAIN:
+        """The classes (`module:Class`) of the objects that a value holds, at any depth."""
+        if ref.type in PLAIN:
             return frozenset()
         if ref.digest not in self._classes:
             _make_room(self._classes, 4096)
-            self._classes[ref.digest] = frozenset(self._find_classes(ref))
+            self._classes[ref.digest] = frozenset(registry.classes(ref, self._blobs))
         return self._classes[ref.digest]
-
-    def _find_classes(self, ref: ArtifactRef) -> Iterator[str]:
-        if ref.format == "json":
-            yield from _classes_in(self._blobs.read(ref.digest))
-        elif ref.format == "list":
-            for element in self.elements(ref):
-                if element.format == "json" and element.type not in _PLAIN and element.offset < 0:
-                    yield from _classes_in(self._blobs.read(element.digest))
-        if ref.format == "dict" or any(e.offset >= 0 for e in self._packed(ref)):
-            # JSON lies between other bytes in a packed blob; only it can look like this.
-            with self._blobs.path(ref.digest).open("rb") as file:
-                yield from _classes_in(file.read(LIMIT))
-
-    def _packed(self, ref: ArtifactRef) -> tuple[ElementRef, ...]:
-        found = self.elements(ref) if ref.format == "list" else ()
-        return tuple(e for e in found if e.format in ("json", "dict") and e.type not in _PLAIN)
 
     def complete(self, ref: ArtifactRef) -> bool:
         """Its blob and every blob that it refers to are there, with the right bytes."""
@@ -126,10 +108,6 @@ class Artifacts:
             raise DefinitionError(
                 f"a value of {size:,} bytes is too large for an expression", hint="write a step"
             )
-
-
-def _classes_in(data: bytes) -> Iterator[str]:
-    return (found.decode() for found in _TAG.findall(data))
 
 
 def plain(value: Any) -> Any:

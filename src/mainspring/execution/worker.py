@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -207,7 +208,16 @@ def _outputs(
     with recorder:
         value = definition.invoke(arguments, literals=literals)
         parts = definition.split(value)
-    outputs = {name: _store(name, part, definition, site) for name, part in parts.items()}
+        # What a generator reads, it reads while its elements are stored.
+        lazy = {
+            name: _store(name, cast("object", part), definition, site)
+            for name, part in parts.items()
+            if isinstance(part, Iterator)
+        }
+    outputs = {
+        name: lazy[name] if name in lazy else _store(name, part, definition, site)
+        for name, part in parts.items()
+    }
     del limit
     return outputs
 

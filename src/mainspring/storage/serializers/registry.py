@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -11,7 +12,7 @@ from mainspring.records.artifacts import ArtifactRef, ElementRef
 from mainspring.records.canonical import digest_bytes
 from mainspring.records.errors import SerializationError
 from mainspring.records.ports import Blobs
-from mainspring.storage.serializers import hints, jsonvalues
+from mainspring.storage.serializers import contents, hints, jsonvalues
 from mainspring.storage.serializers.base import (
     ROOT,
     Reading,
@@ -28,6 +29,7 @@ from mainspring.storage.serializers.pack import Pack, PackWriter
 
 __all__ = [
     "FORMATS",
+    "classes",
     "dump",
     "format_for",
     "index_of",
@@ -60,6 +62,7 @@ FORMATS = {  # name -> module:class; loaded when first used
     "masked": f"{_HERE}.sparse:Masked",
     "list": f"{_HERE}.containers:List",
     "dict": f"{_HERE}.containers:Dict",
+    "object": f"{_HERE}.objects:Object",
     "pickle": f"{_HERE}.pickles:Pickle",
 }
 _BY_TYPE: dict[type, tuple[str, ...]] = {  # formats to try, in this order
@@ -68,6 +71,10 @@ _BY_TYPE: dict[type, tuple[str, ...]] = {  # formats to try, in this order
     list: ("json", "list"),
     tuple: ("json", "list"),
     dict: ("json", "dict", "pickle"),
+    OrderedDict: ("object", "pickle"),
+    defaultdict: ("object", "pickle"),
+    deque: ("object", "pickle"),
+    Counter: ("object", "pickle"),
 }
 _MANY = frozenset(("list", "dict"))
 
@@ -90,7 +97,7 @@ def dump(value: object, hint: object, blobs: Blobs, *, allow_pickle: bool = True
                 f"a {type_text(value)} can't be stored: it contains itself, or is nested too deeply"
             ) from error
         digest, size = writer.commit()
-    count = len(cast("Sequence[object]", value)) if name == "list" else None
+    count = sink.count if name == "list" else None
     return ArtifactRef(
         digest=digest, size=size, format=name, type=kind, data_only=sink.data_only, count=count
     )
@@ -170,6 +177,11 @@ def references(ref: ArtifactRef, blobs: Blobs) -> Iterator[str]:
         yield from serializer.references(Reading(blobs, _codecs).open(ref.digest, ref.size))
 
 
+def classes(ref: ArtifactRef, blobs: Blobs) -> Iterator[str]:
+    """`module:Class` of each object that this value holds, however deep; some may come twice."""
+    yield from contents.classes(ref.format, Reading(blobs, _codecs).open(ref.digest, ref.size))
+
+
 def preview(ref: ArtifactRef, blobs: Blobs, limit: int = 2000) -> str:
     """A short text for people: the value, or its shape and beginning. Runs no pickle."""
     source = Reading(blobs, _codecs).open(ref.digest, ref.size)
@@ -201,7 +213,7 @@ class _Registry:
                 failure = error
                 continue
             sink.data_only &= serializer.data_only
-            return name, type_text(value)
+            return name, "list" if hints.is_stream(value, hint) else type_text(value)
         raise _refusal(value, failure, _candidates(value, hint))
 
     def _find(self, name: str) -> Serializer:
@@ -223,6 +235,8 @@ _codecs = _Registry()
 
 def _candidates(value: object, hint: object) -> tuple[str, ...]:
     declared = hints.format_for(hint)
+    if hints.is_stream(value, hint):
+        return ("list",)
     kind = cast("type[Any]", type(value))
     if declared in _MANY and isinstance(value, list | tuple | dict):
         return (declared,)
@@ -236,7 +250,7 @@ def _candidates(value: object, hint: object) -> tuple[str, ...]:
     library = hints.format_of_class(kind)
     if library in ("skops", "safetensors"):  # a module or model may hold anything at all
         return (library, "pickle")
-    return (library,) if library is not None else ("json", "pickle")
+    return (library,) if library is not None else ("json", "object", "pickle")
 
 
 def _refusal(
