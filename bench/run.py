@@ -1,6 +1,6 @@
 """Run the measurements and print one table.
 
-    python bench/run.py [NAME ...]      names: steps fanout reuse start big points install
+    python bench/run.py [NAME ...]      names: steps fanout engines reuse start big points install
     python bench/run.py peers           other systems, each in an environment of its own (minutes)
 
 Nothing here passes or fails: figures move with what else the machine does. Ratios are of the same
@@ -18,7 +18,7 @@ import time
 import timing
 from timing import Row
 
-DEFAULT = ("start", "steps", "fanout", "reuse", "points", "big", "install")
+DEFAULT = ("start", "steps", "fanout", "engines", "reuse", "points", "big", "install")
 NAMES = (*DEFAULT, "peers")
 
 

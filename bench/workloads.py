@@ -72,6 +72,24 @@ def stamp(turn: int = 0) -> float:
     return now(turn)
 """
 
+NAPS = """import time
+
+from mainspring import pipeline, step
+
+@step
+def first() -> list[int]:
+    return list(range({n}))
+
+@step
+def nap(x: int) -> int:
+    time.sleep(0.05)
+    return x
+
+@pipeline
+def naps() -> list[int]:
+    return nap.map(first())
+"""
+
 BIG = """import numpy as np
 
 from mainspring import pipeline, step

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from tests.services.postgres import Postgres, available, running
 
 settings.register_profile("local", deadline=None)
 # In CI a failure has to come back on the next try, and nothing is kept between two checkouts.
@@ -27,7 +28,7 @@ def _can_mount_tmpfs() -> bool:
 
 
 # Parts of a machine that are more than a program on PATH.
-_PROBES: dict[str, Callable[[], bool]] = {"tmpfs": _can_mount_tmpfs}
+_PROBES: dict[str, Callable[[], bool]] = {"tmpfs": _can_mount_tmpfs, "postgres": available}
 
 
 @cache
@@ -63,3 +64,10 @@ def project(tmp_path: Path) -> Path:
     root.mkdir()
     (root / "mainspring.toml").write_text('[project]\nname = "demo"\n', encoding="utf-8")
     return root
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server for all tests of this process; each takes a database of its own."""
+    with running() as server:
+        yield server

@@ -79,7 +79,7 @@ def test_a_mistake_is_named_with_its_place(
 
 def test_a_file_that_is_no_text(tmp_path: Path) -> None:
     (tmp_path / settings.FILE).write_bytes(b"\xff\xfe")
-    with pytest.raises(ProjectError, match="can't be read"):
+    with pytest.raises(ProjectError, match="not UTF-8"):
         settings.load(tmp_path)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import math
 import os
 import tomllib
-from pathlib import Path
-from typing import Any, Literal
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal, cast
 
 import msgspec
 
@@ -14,6 +15,11 @@ from mainspring.records.errors import ProjectError
 
 FILE = "mainspring.toml"
 HOME = ".mainspring"
+LARGEST = 1_000_000
+"""Bytes of `mainspring.toml` or `pyproject.toml` at most."""
+
+WORKERS = 100_000
+SEED = 2**63
 
 
 class ProjectTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -31,12 +37,18 @@ class SourceTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class ExecutionTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[execution]`: workers at once (default: cores), custom resources, the project's seed."""
+    """`[execution]`: workers at once (default: cores), custom resources, the project's seed.
+
+    `patience` is how long an engine waits for a store that does not answer, `lease` after how long
+    an engine on another machine that is silent counts as dead.
+    """
 
     workers: int | None = None
     resources: dict[str, float] = {}
     seed: int = 0
     start: Literal["zygote", "spawn"] = "zygote"
+    patience: str = "10m"
+    lease: str = "10s"
 
 
 class StorageTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -89,15 +101,44 @@ def load(root: Path) -> Settings:
     path = root / FILE
     if not path.is_file():
         path = root / "pyproject.toml"
+    data = _read(path)
+    if path.name == "pyproject.toml":
+        data = _own_table(data)
+        if data is None:
+            raise ProjectError("[tool.mainspring] is no table", where=path.name)
+    return _settings(data, path.name)
+
+
+def _own_table(data: dict[str, Any]) -> dict[str, Any] | None:
+    """`[tool.mainspring]` of a `pyproject.toml`, or None."""
+    tools: Any = data.get("tool")
+    table: Any = (
+        cast("dict[str, Any]", tools).get("mainspring") if isinstance(tools, dict) else None
+    )
+    return cast("dict[str, Any]", table) if isinstance(table, dict) else None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return what a TOML file says. Raises ProjectError, whatever is in the file."""
     try:
-        data = tomllib.loads(path.read_text("utf-8"))
+        with path.open("rb") as file:
+            text = file.read(LARGEST + 1)
+        if len(text) > LARGEST:
+            raise ProjectError(f"has more than {LARGEST:,} bytes", where=path.name)
+        return tomllib.loads(text.decode("utf-8-sig"))
     except tomllib.TOMLDecodeError as error:
         raise ProjectError(f"not valid TOML: {error}", where=path.name) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ProjectError(f"can't be read: {error}", where=path.name) from None
-    if path.name == "pyproject.toml":
-        data = data.get("tool", {}).get("mainspring", {})
-    return _settings(data, path.name)
+    except RecursionError:
+        raise ProjectError("not valid TOML: nested too deeply", where=path.name) from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ProjectError("is not UTF-8", where=f"{path.name}:{line}") from None
+    except ValueError:  # Python's limit for numbers
+        raise ProjectError(
+            "not valid TOML: a number has too many digits", where=path.name
+        ) from None
+    except OSError as error:
+        raise ProjectError(f"can't be read: {error.strerror}", where=path.name) from None
 
 
 def home_of(root: Path) -> Path:
@@ -132,9 +173,38 @@ def _settings(data: dict[str, Any], file: str) -> Settings:
         what, _, path = str(error).partition(" - at `$")
         where = f"{file}: {path.strip('.`')}" if path else file
         raise ProjectError(what[0].lower() + what[1:], where=where) from None
-    if found.execution.workers is not None and found.execution.workers < 1:
-        raise ProjectError("must be at least 1", where=f"{file}: execution.workers")
+    _check_numbers(found.execution, file)
+    for root in found.source.roots:
+        _check_root(root, file)
     return found
+
+
+def _check_numbers(table: ExecutionTable, file: str) -> None:
+    workers = table.workers
+    if workers is not None and workers < 1:
+        raise ProjectError("must be at least 1", where=f"{file}: execution.workers")
+    if workers is not None and workers > WORKERS:
+        raise ProjectError(f"must be at most {WORKERS}", where=f"{file}: execution.workers")
+    if not 0 <= table.seed < SEED:
+        raise ProjectError(
+            "must be a whole number from 0 to 2**63 - 1", where=f"{file}: execution.seed"
+        )
+    for name, amount in table.resources.items():
+        if not 0 <= amount < math.inf:
+            raise ProjectError(
+                "must be a number, zero or more", where=f"{file}: execution.resources.{name}"
+            )
+
+
+def _check_root(root: str, file: str) -> None:
+    """Modules come from the snapshot alone: a root outside of it would not be on record."""
+    parts = PurePosixPath(root).parts
+    if root.startswith("/") or ".." in parts or "\0" in root or len(root) > 1_000:
+        raise ProjectError(
+            f"{root!r} is no directory inside the project",
+            where=f"{file}: source.roots",
+            hint="write it relative to the project, without `..`",
+        )
 
 
 def _check_names(data: dict[str, Any], kind: type[msgspec.Struct], file: str, at: str) -> None:
@@ -148,7 +218,7 @@ def _check_names(data: dict[str, Any], kind: type[msgspec.Struct], file: str, at
 
 def _has_table(path: Path) -> bool:
     try:
-        tools = tomllib.loads(path.read_text("utf-8")).get("tool")
-        return isinstance(tools, dict) and "mainspring" in tools
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        tools: object = _read(path).get("tool") if path.is_file() else None
+    except ProjectError:
         return False
+    return isinstance(tools, dict) and "mainspring" in tools

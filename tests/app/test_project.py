@@ -7,7 +7,7 @@ import pytest
 from tests.app.flows import write
 
 from mainspring.app.project import Project, import_roots
-from mainspring.records.errors import ProjectError
+from mainspring.records.errors import DefinitionError, ProjectError
 from mainspring.records.ports import Capacity
 from mainspring.testing.executor import ScriptedExecutor, World
 
@@ -83,3 +83,20 @@ def test_where_modules_are_imported_from(
     ]  # fmt: skip
     monkeypatch.setattr(sys, "path", entries)
     assert import_roots(project) == ["", "src", "scripts"]
+
+
+def test_times_of_the_settings(project: Path) -> None:
+    settings = (project / "mainspring.toml").read_text()
+    opened = Project(project)
+    assert (opened.seconds("lease"), opened.seconds("patience")) == (10.0, 600.0)
+    opened.close()
+    (project / "mainspring.toml").write_text(f'{settings}[execution]\nlease = "0.5s"\n')
+    with pytest.raises(ProjectError, match=r"execution.lease: must be at least 1 s"):
+        Project(project)
+    (project / "mainspring.toml").write_text(f'{settings}[execution]\nlease = "soon"\n')
+    with pytest.raises(DefinitionError, match=r"execution.lease: `lease` is 'soon', which is not"):
+        Project(project)
+    (project / "mainspring.toml").write_text(f'{settings}[execution]\npatience = "1h30m"\n')
+    opened = Project(project)
+    assert opened.seconds("patience") == 5400.0
+    opened.close()

@@ -17,7 +17,9 @@ class Clock:
 
 def test_elements_of_a_map_are_told_now_and_then() -> None:
     out, clock = io.StringIO(), Clock()
-    progress = PlainProgress(Screen(out, color=False), Tally([], lambda _: 10_000, clock), clock)
+    progress = PlainProgress(
+        Screen(out, color=False), Tally([], {}, lambda _: 10_000, clock), clock
+    )
     for index in range(10_000):
         clock.now += 0.001
         for status in ("running", "succeeded"):
@@ -29,7 +31,7 @@ def test_elements_of_a_map_are_told_now_and_then() -> None:
 
 def test_control_characters_do_no_harm() -> None:
     out = io.StringIO()
-    progress = PlainProgress(Screen(out, color=False), Tally([], lambda _: None))
+    progress = PlainProgress(Screen(out, color=False), Tally([], {}, lambda _: None))
     progress.hear(
         Event(run="r", path="a", kind="step", status="running", reason="\x1b[2Jnew\nline")
     )

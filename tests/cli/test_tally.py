@@ -11,7 +11,7 @@ def tally() -> tuple[Tally, list[str]]:
         asked.append(path)
         return 3
 
-    return Tally([], total_of), asked
+    return Tally([], {}, total_of), asked
 
 
 def element(index: int, status: str) -> Event:

@@ -200,3 +200,18 @@ class MetricContract:
             tx.add_media("r1", one, [drawn])
         assert store.read.media("r1") == [drawn]
         assert store.read.media("nope") == []
+        assert store.read.media("r1", task=one, limit=1) == [drawn]
+        assert store.read.media("r1", task=one, limit=0) == []
+        assert store.read.media("r1", task=one + 1) == []
+
+    def test_a_part_of_the_metrics(self, store: Store) -> None:
+        [one, two] = filled(store, new("a"), new("b"))
+        points = [Point(name=name, value=1.0, step=None, at=1.0) for name in ("x", "y")]
+        with store.write() as tx:
+            for task in (one, two):
+                start(tx, task, f"a{task}")
+                tx.add_points("r1", task, f"a{task}", points, 5)
+        read = store.read
+        assert [m.task for m in read.metrics("r1", limit=3)] == ["a", "a", "b"]
+        assert [m.name for m in read.metrics("r1", task=two)] == ["x", "y"]
+        assert [m.name for m in read.metrics("r1", task=two, limit=1)] == ["x"]

@@ -309,3 +309,21 @@ class QueueContract:
             thread.join(20)
         assert sorted(begun) == [False, False, False, True]
         assert len(store.read.attempts(one)) == 1
+
+    def test_delayed_tasks_apart_from_those_that_may_start(self, store: Store) -> None:
+        ids = filled(store, new("a"), new("b"), new("c"), new("d"))
+        other = filled(store, new("e"), run="r2")
+        with store.write() as tx:
+            for task, at in ((ids[0], 50.0), (ids[2], 40.0), (other[0], 45.0)):
+                start(tx, task, f"a{task}")
+                tx.finish(f"a{task}", "e1", 1, outcome(f"a{task}", AttemptStatus.FAILED))
+                tx.again(task, at, tries=1, lost=0)
+            assert [t.id for t in tx.ready(["r1"], 0.0, 9)] == [ids[1], ids[3]]
+            assert [t.id for t in tx.ready(["r1"], 45.0, 9)] == ids[1:]
+            assert [t.id for t in tx.ready(["r1"], 99.0, 9, [ids[1]], ["d"])] == [ids[0], ids[2]]
+            assert [t.id for t in tx.delayed(["r1"], 99.0, 9)] == [ids[2], ids[0]]
+            assert [t.id for t in tx.delayed(["r1"], 99.0, 1)] == [ids[2]]
+            assert [t.id for t in tx.delayed(["r1"], 45.0, 9)] == [ids[2]]
+            assert [t.id for t in tx.delayed(["r2", "r1"], 99.0, 1)] == [other[0], ids[2]]
+            tx.set_wish("r1", Wish.PAUSE)
+            assert tx.delayed(["r1"], 99.0, 9) == []

@@ -27,6 +27,26 @@ from mainspring.records.stores import RunFilter, Store, Upstream
 
 
 class TransactionContract:
+    def test_a_part_of_the_tasks(self, store: Store) -> None:
+        [top, other] = filled(store, new("m", kind="map"), new("n"))
+        with store.write() as tx:
+            kids = tx.add_tasks("r1", [new(f"m[{i}]", parent=top, index=i) for i in range(3)])
+            tx.settle(kids[1], S.FAILED, 1.0)
+            tx.settle(kids[2], S.SUCCEEDED, 1.0, outputs={"result": ref("2")})
+            tx.settle(other, S.SUCCEEDED, 1.0, outputs={"result": ref("1")})
+        read = store.read
+        assert [task.id for task in read.top_tasks("r1")] == [top, other]
+        assert read.top_tasks("r2") == []
+        assert [task.id for task in read.elements(top, 1, 9)] == kids[1:]
+        assert [task.id for task in read.elements(top, 0, 2)] == kids[:2]
+        assert read.elements(top, 3, 9) == read.elements(other, 0, 9) == []
+        assert [task.id for task in read.tasks("r1", status=S.FAILED)] == [kids[1]]
+        assert [task.id for task in read.tasks("r1", after=other, limit=2)] == kids[:2]
+        assert [task.id for task in read.tasks("r1", parent=top, after=kids[0])] == kids[1:]
+        assert read.tasks("r1", status=S.SUCCEEDED, after=kids[2]) == []
+        assert [path for path, _, _ in read.artifacts("r1")] == ["n", "m[2]"]
+        assert [path for path, _, _ in read.artifacts("r1", elements=False)] == ["n"]
+
     def test_nothing_is_seen_before_the_commit(self, store: Store) -> None:
         with store.write() as tx:
             tx.add_run(a_run(), b"{}")

@@ -2,6 +2,7 @@
 
 import string
 
+import hypothesis
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,6 +62,7 @@ values = st.recursive(
 )
 
 
+@hypothesis.example(["\x85 \u2028\ufeff"], [])
 @given(st.lists(values, max_size=3), st.lists(st.integers(0, 5), max_size=3))
 def test_any_values_survive_python_spec_yaml_spec(literals, links):
     def body():

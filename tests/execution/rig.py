@@ -48,6 +48,9 @@ class Crash(BaseException):
 class NoJournal:
     """Scripted attempts log nothing."""
 
+    def has_more(self, attempt: str, offset: int) -> bool:
+        return False
+
     def ingest(self, tx: Any, run: str, task: int, path: str, attempt: str, offset: int) -> int:
         return 0
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.execution.rig import Rig, pipeline, step
 
-from mainspring.execution.engine import LOOK_AHEAD
+from mainspring.execution.claiming import LOOK_AHEAD
 from mainspring.records.errors import StoreError
 from mainspring.records.ports import Capacity
 from mainspring.records.spec import CheckpointNode

@@ -1,9 +1,12 @@
 """docs/protocol.md as a state machine: the real engine and rules, crashes between any two steps.
 
-Several engines share one store. At any point an engine may be killed: before its commit, after
-its commit but before the launch, in the middle of launching, or between turns. Workers end, fail
-or die on their own. After every step the page's five invariants must hold, and at the end every
-run must come to the outputs that an undisturbed run has.
+Several engines share one store, and the tasks of each run. At any point an engine may be killed:
+before its commit, after its commit but before the launch, in the middle of launching, or between
+turns. The store may go away in any turn, which is then undone, or committed without the engine's
+knowing; the engine begins again. An engine may be stopped until its lease is over, and go on after
+others have taken what it had. Workers log, end, fail or die on their own. After every step the
+page's five invariants must hold, and at the end every run must come to the outputs that an
+undisturbed run has, with everything that was logged on record once.
 """
 
 from __future__ import annotations
@@ -31,6 +34,8 @@ from mainspring.planning.expand import RunGraph
 from mainspring.records.artifacts import ArtifactRef, Literal, Stored
 from mainspring.records.artifacts import Sequence as SequenceInput
 from mainspring.records.canonical import canonical, digest_bytes, digest_of
+from mainspring.records.errors import StoreUnavailableError
+from mainspring.records.metrics import Point
 from mainspring.records.runs import Order, Outcome, Run, TaskError
 from mainspring.records.source import Static
 from mainspring.records.spec import (
@@ -97,8 +102,13 @@ PIPELINE = PipelineSpec(
 )  # fmt: skip
 
 
+STORE_FAILS = ("undone", "unknown")
+"""How a transaction ends when the store goes away: not committed, or committed unbeknown."""
+
+
 class _CrashingStore:
-    """Hands out transactions that may crash just before or just after their commit."""
+    """Hands out transactions that may crash, or lose the store, just before or just after their
+    commit.."""
 
     def __init__(self, store: MemoryStore, plan: list[str]) -> None:
         self._store = store
@@ -112,10 +122,16 @@ class _CrashingStore:
     def write(self, runs: Sequence[str] = ()) -> Iterator[Any]:
         with self._store.write(runs) as tx:
             yield tx
-            if self._plan and self._plan[0] == "before commit":
+            if self._plan == ["before commit"]:
                 raise Crash
-        if self._plan and self._plan[0] == "after commit":
+            if self._plan == ["undone"]:
+                raise StoreUnavailableError("the store is away")
+        if self._plan == ["after commit"]:
             raise Crash
+        if self._plan == ["unknown"]:
+            raise StoreUnavailableError("the store is away")
+        if self._plan[:1] == ["later"]:
+            del self._plan[0]
 
 
 class _CrashingExecutor(ScriptedExecutor):
@@ -124,7 +140,7 @@ class _CrashingExecutor(ScriptedExecutor):
         self._plan = plan
 
     def launch(self, orders: Sequence[Order]) -> None:
-        if self._plan and self._plan[0] == "in launch":
+        if self._plan == ["in launch"]:
             super().launch(orders[: len(orders) // 2])
             raise Crash
         super().launch(orders)
@@ -140,6 +156,8 @@ class Protocol(RuleBasedStateMachine):
         self.world = World()
         self.artifacts = MemoryArtifacts()
         self.engines: dict[str, tuple[Engine, list[str]]] = {}
+        self.unsure: set[str] = set()
+        self.logged: dict[str, int] = {}
         self.time = 1_000.0
         self.made = 0
         self.runs = [self._add_run(f"r{n}") for n in range(runs)]
@@ -175,7 +193,7 @@ class Protocol(RuleBasedStateMachine):
             _CrashingStore(self.store, plan),  # type: ignore[arg-type]
             _CrashingExecutor(self.world, plan),
             self.leases,
-            NoJournal(),  # type: ignore[arg-type]
+            Journal(self.logged),  # type: ignore[arg-type]
             self._prepare,
             id=name,
             clock=lambda: self.time,
@@ -186,23 +204,31 @@ class Protocol(RuleBasedStateMachine):
         return name
 
     def _kill(self, name: str) -> None:
-        self.leases.kill(name)
-        del self.engines[name]
+        engine, _ = self.engines.pop(name)
+        for held in (engine.id, *engine._former):
+            self.leases.kill(held)
 
-    def _turn(self, name: str, crash: str | None = None) -> None:
+    def _turn(self, name: str, *fault: str) -> None:
         engine, plan = self.engines[name]
+        self.leases.hold(engine.id)  # a stopped engine that goes on renews its lease
         self.time += 10.0
-        plan[:] = [crash] if crash else []
+        plan[:] = fault
         try:
-            if engine.store is not None and not engine._runs:
+            if name in self.unsure:
+                engine.begin_again()
+            elif not engine._runs:
                 open_runs = [r for r in self.runs if self._status(r) not in RUN_ENDED]
                 engine.start(open_runs)
             else:
                 engine.turn(engine.executor.wait(0))
         except Crash:
             self._kill(name)
+            self.unsure.discard(name)
+        except StoreUnavailableError:
+            self.unsure.add(name)
         else:
-            plan[:] = []
+            self.unsure.discard(name)
+        plan.clear()
 
     def _status(self, run: str) -> RunStatus:
         return self.store.read.run(run).status
@@ -228,15 +254,33 @@ class Protocol(RuleBasedStateMachine):
 
     # What may happen.
 
-    @rule(crash=st.sampled_from([None, None, None, "before commit", "after commit", "in launch"]))
-    def engine_turns(self, crash: str | None) -> None:
-        name = next(iter(self.engines), None) or self._engine()
-        self._turn(name, crash)
-
-    @rule(crash=st.sampled_from([None, None, "after commit"]))
-    def second_engine_turns(self, crash: str | None) -> None:
+    def _some_engine(self, number: int) -> str:
         names = list(self.engines)
-        self._turn(names[1] if len(names) > 1 else self._engine(), crash)
+        return names[number] if number < len(names) else self._engine()
+
+    @rule(
+        number=st.integers(0, 2),
+        crash=st.sampled_from([None, None, None, "before commit", "after commit", "in launch"]),
+    )
+    def engine_turns(self, number: int, crash: str | None) -> None:
+        self._turn(self._some_engine(number), *([crash] if crash else []))
+
+    @rule(
+        number=st.integers(0, 2),
+        how=st.sampled_from(STORE_FAILS),
+        later=st.sampled_from([(), (), ("later",)]),
+    )
+    def store_goes_away(self, number: int, how: str, later: tuple[str, ...]) -> None:
+        """In the engine's next transaction, or in the one after it; it may do so again when the
+        engine begins again."""
+        self._turn(self._some_engine(number), *later, how)
+
+    @precondition(lambda self: self.engines)
+    @rule(number=st.integers(0, 2))
+    def engine_is_stopped_for_long(self, number: int) -> None:
+        """Its lease ends, its process does not."""
+        names = list(self.engines)
+        self.leases.kill(self.engines[names[number % len(names)]][0].id)
 
     @rule(turns=st.integers(1, 5))
     def all_goes_well(self, turns: int) -> None:
@@ -251,6 +295,12 @@ class Protocol(RuleBasedStateMachine):
     @rule()
     def engine_is_killed(self) -> None:
         self._kill(next(iter(self.engines)))
+
+    @precondition(lambda self: self.world.alive)
+    @rule(data=st.data())
+    def worker_logs(self, data: st.DataObject) -> None:
+        attempt = data.draw(st.sampled_from(sorted(self.world.alive)))
+        self.logged[attempt] = self.logged.get(attempt, 0) + 1
 
     @precondition(lambda self: self.world.alive)
     @rule(data=st.data(), how=st.sampled_from(["done", "done", "done", "raise", "die"]))
@@ -367,13 +417,7 @@ class Protocol(RuleBasedStateMachine):
         for run in self.runs:
             if self._status(run) is not RunStatus.SUCCEEDED:
                 self.person_resumes_all(run)
-        name = self._engine()
-        for _ in range(400):
-            if all(self._status(run) in RUN_ENDED for run in self.runs):
-                break
-            self._turn(name)
-            for attempt in sorted(self.world.alive):
-                self._end(attempt, "done")
+        self._let_two_engines_finish()
         for run in self.runs:
             assert self._status(run) is RunStatus.SUCCEEDED, self._picture(run)
             values = {t.path: t for t in self.store.read.tasks(run)}
@@ -384,6 +428,35 @@ class Protocol(RuleBasedStateMachine):
             assert values["after_big"].status is TaskStatus.SKIPPED
         self.one_settled_attempt()
         self.nothing_runs_after_its_outcome()
+        self._everything_logged_is_on_record_once()
+
+    def _let_two_engines_finish(self) -> None:
+        names = [self._engine(), self._engine()]
+        for _ in range(400):
+            for name in names:
+                self._turn(name)
+                for attempt in sorted(self.world.alive):
+                    self._end(attempt, "done")
+            for run in self.runs:
+                self._forgive_losses(run)
+            if all(self._status(run) in RUN_ENDED for run in self.runs):
+                break
+        for name in names:
+            self._turn(name)
+            assert not self.engines[name][0]._runs, "an engine did not notice the end"
+            assert not self.engines[name][0].watched
+
+    def _forgive_losses(self, run: str) -> None:
+        """A task that was lost five times in a row has failed, as it should: a person resumes."""
+        if self._status(run) is RunStatus.FAILED:
+            failed = [t for t in self.store.read.tasks(run) if t.status is TaskStatus.FAILED]
+            assert {t.error.kind for t in failed if t.error} <= {"lost", "children"}, failed
+            self.person_resumes_all(run)
+
+    def _everything_logged_is_on_record_once(self) -> None:
+        series = self.store._state.series.items()
+        found = {attempt: [p.value for p in points] for (_, _, attempt, _), points in series}
+        assert found == {name: list(range(count)) for name, count in self.logged.items()}
 
     def person_resumes_all(self, run: str) -> None:
         with self.store.write() as tx:
@@ -399,11 +472,21 @@ class Protocol(RuleBasedStateMachine):
         return "\n".join([str(self.store.read.run(run).status), *rows])
 
 
-class NoJournal:
-    """Nothing is logged by scripted attempts."""
+class Journal:
+    """What scripted attempts have logged: so many points each."""
 
-    def ingest(self, *args: Any) -> int:
-        return 0
+    def __init__(self, logged: dict[str, int]) -> None:
+        self._logged = logged
+
+    def has_more(self, attempt: str, offset: int) -> bool:
+        return self._logged.get(attempt, 0) > offset
+
+    def ingest(self, tx: Any, run: str, task: int, path: str, attempt: str, offset: int) -> int:
+        count = self._logged.get(attempt, 0)
+        if count > offset:
+            points = [Point(name="n", value=n, step=None, at=0.0) for n in range(offset, count)]
+            tx.add_points(run, task, attempt, points, count)
+        return count
 
 
 TestProtocol = Protocol.TestCase

@@ -285,5 +285,8 @@ def planned(plan: Plan, path: str) -> PlannedTask:
 class _NoJournal:
     """Functions log nothing."""
 
+    def has_more(self, *args: Any) -> bool:
+        return False
+
     def ingest(self, *args: Any) -> int:
         return 0

@@ -19,6 +19,9 @@ from mainspring.storage.schema import APPLICATION, prepare
 from mainspring.storage.sqlite import SqliteStore
 from mainspring.storage.statements import statements
 
+NOW = len(list(schema.MIGRATIONS.glob("*.sql")))
+NEXT = NOW + 1
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
@@ -86,7 +89,9 @@ def test_a_newer_file_is_refused_and_left_alone(path: Path, newer: Path) -> None
     before = path.read_bytes()
     listed = sorted(os.listdir(path.parent))
     for migrate in (False, True):
-        with pytest.raises(StoreError, match=r"newer Mainspring \(format 2, this one knows 1\)"):
+        with pytest.raises(
+            StoreError, match=rf"newer Mainspring \(format {NEXT}, this one knows {NOW}\)"
+        ):
             SqliteStore(path, migrate=migrate)
     assert path.read_bytes() == before
     assert sorted(os.listdir(path.parent)) == listed
@@ -107,21 +112,23 @@ def test_an_older_file_is_migrated_only_when_asked(path: Path, newer: Path) -> N
     assert caught.value.hint is not None
     assert path.read_bytes() == before
     prepare(path, migrate=True, migrations=newer)
-    assert version(path) == 2
-    assert version(path.with_name("store.db.bak-1")) == 1
+    assert version(path) == NEXT
+    assert version(path.with_name(f"store.db.bak-{NOW}")) == NOW
     connection = sqlite3.connect(path)
     assert connection.execute("SELECT id, colour FROM runs").fetchall() == [("r1", "red")]
     connection.close()
-    old = SqliteStore(path.with_name("store.db.bak-1"))
+    old = SqliteStore(path.with_name(f"store.db.bak-{NOW}"))
     assert [task.path for task in old.read.tasks("r1")] == ["a"]
     old.close()
 
 
 def test_a_migration_that_fails_changes_nothing(path: Path, newer: Path) -> None:
-    (newer / "0003_wrong.sql").write_text("DROP TABLE points; SELECT wrong;", encoding="utf-8")
+    (newer / f"{NEXT + 1:04}_wrong.sql").write_text(
+        "DROP TABLE points; SELECT wrong;", encoding="utf-8"
+    )
     with pytest.raises(StoreError, match="could not be migrated"):
         prepare(path, migrate=True, migrations=newer)
-    assert version(path) == 1
+    assert version(path) == NOW
     store = SqliteStore(path)
     assert store.integrity() == []
     assert store.read.metrics("r1") == []

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from mainspring.records.errors import StoreError
 from mainspring.storage.schema import APPLICATION, MIGRATIONS, prepare
+from mainspring.storage.sqlite import SqliteStore
 
 
 def migrations(folder: Path, *scripts: str) -> Path:
@@ -103,3 +105,31 @@ def test_the_mark_of_the_file_is_our_name() -> None:
     assert APPLICATION.to_bytes(4, "big") == b"MSPR"
     numbers = [int(path.name[:4]) for path in sorted(MIGRATIONS.glob("*.sql"))]
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_a_file_of_the_first_format_gets_the_indexes_for_large_runs(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    first = migrations(tmp_path / "m", (MIGRATIONS / "0001_initial.sql").read_text("utf-8"))
+    prepare(path, migrations=first)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(
+            "INSERT INTO runs (id, pipeline, status, wish, spec, snapshot, parameters, seed,"
+            " created) VALUES ('r', 'p', 'running', 'run', 's', 's', '{}', '0', 1.0)"
+        )
+        for number, (index, wait) in enumerate([(None, None), (0, None), (1, 9.0)], 7):
+            connection.execute(
+                "INSERT INTO tasks (id, run, path, node, kind, status, pending, parent, idx,"
+                " not_before, pipeline, created) VALUES (?, 'r', ?, 'm', 'm', 'ready', 0, 1, ?, ?,"
+                " 'p', 1.0)",
+                (number, f"t{number}", index, wait),
+            )
+    with pytest.raises(StoreError, match=r"older format \(1, "):
+        SqliteStore(path)
+    store = SqliteStore(path, migrate=True)
+    assert version(tmp_path / "store.db.bak-1") == 1
+    assert [task.id for task in store.read.top_tasks("r")] == [7]
+    with store.write() as tx:
+        assert [task.id for task in tx.ready(["r"], 0.0, 9)] == [7, 8]
+        assert [task.id for task in tx.delayed(["r"], 10.0, 9)] == [9]
+    assert store.integrity() == []
+    store.close()

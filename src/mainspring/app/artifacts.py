@@ -33,9 +33,8 @@ def list_artifacts(project: Project, run: Run, target: str | None = None) -> lis
     """
     if target is not None:
         return [artifact_view(*found) for found in _named(project, run, target)]
-    inner = {task.path for task in project.store.read.tasks(run.id) if task.index is not None}
-    found = project.store.read.artifacts(run.id)
-    return [artifact_view(*artifact) for artifact in found if artifact[0] not in inner]
+    found = project.store.read.artifacts(run.id, elements=False)
+    return [artifact_view(*artifact) for artifact in found]
 
 
 def find_artifact(project: Project, run: Run, target: str) -> tuple[str, str, ArtifactRef]:

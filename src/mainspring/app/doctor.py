@@ -121,8 +121,7 @@ def _store(project: Project) -> Check:
 
 
 def _engines(project: Project) -> Iterator[Check]:
-    folder = project.home / "engines"
-    alive = [e.stem for e in sorted(folder.glob("*.lock")) if project.leases.alive(e.stem)]
+    alive = project.leases.living()
     text = f"{len(alive)} at work" + (f": {', '.join(alive)}" if alive else "")
     yield Check(name="engines", status="ok", text=text)
 

@@ -55,12 +55,11 @@ def collect(project: Project, policy: Policy, *, dry_run: bool, grace: float = G
 
 
 def _refuse_engines(project: Project) -> None:
-    for entry in sorted((project.home / "engines").glob("*.lock")):
-        if project.leases.alive(entry.stem):
-            raise ConflictError(
-                "an engine is at work in this project",
-                hint="wait until its runs have ended; `mainspring runs --status running`",
-            )
+    if project.leases.living():
+        raise ConflictError(
+            "an engine is at work in this project",
+            hint="wait until its runs have ended; `mainspring runs --status running`",
+        )
 
 
 def _doomed_runs(project: Project, policy: Policy) -> list[Run]:

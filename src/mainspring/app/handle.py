@@ -117,7 +117,7 @@ class Run(Generic[R]):
         self.raise_for_status()
         record = self._project.store.read.run(self.id)
         graph = RunGraph(load_spec(self._project, record), record.parameters).graph
-        tasks = {task.path: task for task in self._project.store.read.tasks(self.id)}
+        tasks = {task.path: task for task in self._project.store.read.top_tasks(self.id)}
 
         def upstream(path: str) -> Upstream:
             task = tasks[path]
@@ -137,11 +137,8 @@ class Run(Generic[R]):
         status = self.status
         if status is RunStatus.SUCCEEDED:
             return
-        failed = [
-            task
-            for task in self._project.store.read.tasks(self.id)
-            if task.status is TaskStatus.FAILED and task.error is not None
-        ]
+        found = self._project.store.read.tasks(self.id, status=TaskStatus.FAILED, limit=1000)
+        failed = [task for task in found if task.error is not None]
         # A map or repeat that failed for its children's sake says less than they do.
         failed.sort(key=lambda task: task.error is not None and task.error.kind == "children")
         if failed and failed[0].error is not None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from mainspring.app.project import Project
+from mainspring.execution.attempt_files import open_plain
 from mainspring.records.errors import NotFoundError
 from mainspring.records.runs import Attempt, Run, Task
 from mainspring.records.status import RunStatus
@@ -18,6 +19,9 @@ PIECE = 1 << 16
 
 PAUSE = 0.1
 """Seconds between two looks while following."""
+
+AT_ONCE = 1000
+"""How many elements of a map are read from the store at once."""
 
 _AT_REST = frozenset(RunStatus) - {RunStatus.QUEUED, RunStatus.RUNNING}
 
@@ -43,7 +47,7 @@ class Source(msgspec.Struct):
     def read(self) -> Iterator[Piece]:
         """Yield what was written since the last time."""
         try:
-            with self.path.open("rb") as file:
+            with open_plain(self.path) as file:
                 file.seek(self.offset)
                 while data := file.read(PIECE):
                     self.offset += len(data)
@@ -96,25 +100,41 @@ def _started(project: Project, run: Run, path: str | None) -> Iterator[Source]:
                 yield _source(project, task, attempt)
 
 
-def _tasks(project: Project, run: Run, path: str | None) -> list[Task]:
+def _tasks(project: Project, run: Run, path: str | None) -> Iterator[Task]:
     read = project.store.read
     if path is None:
-        return _with_children(read.tasks(run.id))
+        for task in _with_children(read.top_tasks(run.id)):
+            yield task
+            yield from _elements(project, task)
+        return
     task = read.find_task(run.id, path)
-    return read.tasks(run.id, parent=task.id) if task.total is not None else [task]
+    if task.kind == "map":
+        yield from _elements(project, task)
+    else:
+        yield from read.tasks(run.id, parent=task.id) if task.total is not None else [task]
 
 
-def _with_children(tasks: list[Task]) -> list[Task]:
-    """In order, but the children of a map or repeat after it."""
+def _elements(project: Project, task: Task) -> Iterator[Task]:
+    """A map's elements, some at a time."""
+    first = 0
+    while task.kind == "map":
+        found = project.store.read.elements(task.id, first, AT_ONCE)
+        yield from found
+        if len(found) < AT_ONCE:
+            return
+        first += AT_ONCE
+
+
+def _with_children(tasks: list[Task]) -> Iterator[Task]:
+    """In order, but the children of a repeat after it."""
     children: dict[int | None, list[Task]] = {}
     for task in tasks:
         children.setdefault(task.parent, []).append(task)
-    found: list[Task] = []
     waiting = children.get(None, [])[::-1]
     while waiting:
-        found.append(waiting.pop())
-        waiting += children.get(found[-1].id, [])[::-1]
-    return found
+        task = waiting.pop()
+        yield task
+        waiting += children.get(task.id, [])[::-1]
 
 
 def _sources(project: Project, task: Task, number: int | None, *, strict: bool) -> Iterator[Source]:

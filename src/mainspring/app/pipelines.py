@@ -74,6 +74,8 @@ def _by_name(name: str, listed: Iterable[str]) -> str:
 
 
 def _from_yaml(target: str, directory: Path) -> PipelineSpec:
+    if "\0" in target or len(target) > 1_000:
+        raise ProjectError(f"{target[:60]!r} is no file's name")
     path = (directory / target).resolve()
     if not path.is_relative_to(directory.resolve()):
         raise ProjectError(f"{target} lies outside of the project")
@@ -100,6 +102,10 @@ def _from_module(target: str) -> PipelineSpec:
 
 def import_module(name: str) -> Any:
     """Import a project's module; a fault in it becomes a DefinitionError with file:line."""
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise ProjectError(
+            f"{name!r} is no module's name", hint="write a pipeline as module:name or FILE.yaml"
+        )
     sys.dont_write_bytecode = True
     before, _ = Pipeline.runner, Pipeline.forbid_runs("the project's modules were being imported")
     try:
@@ -107,7 +113,7 @@ def import_module(name: str) -> Any:
     except MainspringError:
         raise
     except ModuleNotFoundError as error:
-        if error.name == name.partition(".")[0]:
+        if error.name is not None and f"{name}.".startswith(f"{error.name}."):
             raise ProjectError(f"there is no module {name!r} in the project") from None
         raise _import_fault(name, error) from None
     except (Exception, SystemExit) as error:
@@ -230,7 +236,7 @@ def _as_container(kind: str, value: Any) -> Any:
     base: Any = {"list": list, "tuple": list, "dict": dict}.get(kind.partition("[")[0])
     if base is None:
         return _loose(value) if isinstance(value, str) else value
-    found = json.loads(value) if isinstance(value, str) else value
+    found = _json(value) if isinstance(value, str) else value
     try:
         return msgspec.to_builtins(msgspec.convert(found, types.read(kind)))
     except (TypeError, DefinitionError):  # a class of the project inside
@@ -254,12 +260,20 @@ def _from_text(wanted: Any, text: str) -> Any:
         return known[text.lower()]
     if wanted in (int, float):
         return wanted(text)
-    return json.loads(text)
+    return _json(text)
+
+
+def _json(text: str) -> Any:
+    """Read JSON. Raises ValueError, for what is nested too deeply too."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def _loose(text: str) -> Any:
     try:
-        return json.loads(text)
+        return _json(text)
     except ValueError:
         return text
 

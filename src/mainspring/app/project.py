@@ -6,13 +6,14 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from mainspring import settings
 from mainspring.app.reader import Artifacts
 from mainspring.app.storage import open_leases, open_project_blobs, open_store
+from mainspring.definition.quantities import seconds
 from mainspring.execution.journal import Journal
 from mainspring.records.errors import ProjectError
 from mainspring.records.ports import Capacity, Executor
@@ -35,7 +36,7 @@ class Project:
         self.store = open_store(chosen, self.home, migrate=migrate)
         self.blobs = open_project_blobs(chosen, self.home)
         self.artifacts = Artifacts(self.blobs)
-        self.leases = open_leases(chosen, self.home)
+        self.leases = open_leases(chosen, self.home, ttl=self.seconds("lease", least=1.0))
         self.journal = Journal(self.home / "attempts")
         self._codes: dict[str, Code] = {}
 
@@ -100,13 +101,22 @@ class Project:
             manifest, base, inventory(self.home / "cache", project=self.root), self.artifacts
         )
 
+    def seconds(self, name: Literal["lease", "patience"], *, least: float = 0.0) -> float:
+        """Return a time of the table `[execution]`. Raises ProjectError, DefinitionError."""
+        where = f"execution.{name}"
+        found = seconds(getattr(self.settings.execution, name), name=name, where=where)
+        if found < least:
+            raise ProjectError(f"must be at least {least:g} s", where=where)
+        return found
+
     def is_driven(self, run: str) -> bool:
         """Whether a live engine works on the run."""
         engine = self.store.read.driver(run)
         return engine is not None and self.leases.alive(engine)
 
     def close(self) -> None:
-        """Close the store."""
+        """Close the store, and the connections of the leases."""
+        self.leases.close()
         self.store.close()
 
 
@@ -125,6 +135,13 @@ def import_roots(root: Path) -> list[str]:
 
 
 def _make_home(home: Path) -> None:
+    try:
+        str(home).encode()
+    except UnicodeEncodeError:
+        raise ProjectError(
+            f"the project's home {str(home)!a} has a name that is not UTF-8 text",
+            hint="rename it, or set MAINSPRING_HOME to another directory",
+        ) from None
     try:
         for name in ("attempts", "blobs", "cache", "engines", "snapshots"):
             os.makedirs(home / name, exist_ok=True)

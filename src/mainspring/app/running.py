@@ -144,7 +144,14 @@ def drive(
     a signal handler) of the first Ctrl-C.
     """
     executor = executor or project.executor()
-    engine = Engine(
+    engine = make_engine(project, executor, listener)
+    with stopping(executor, engine.interrupt, on_interrupt):
+        return engine.drive(runs)
+
+
+def make_engine(project: Project, executor: Any, listener: Listener | None) -> Engine:
+    """Return an engine on the project's store, under a new name."""
+    return Engine(
         project.store,
         executor,
         project.leases,
@@ -153,11 +160,20 @@ def drive(
         id=f"engine-{secrets.token_hex(6)}",
         capacity=project.capacity(executor),
         listener=listener,
+        patience=project.seconds("patience"),
     )
+
+
+@contextmanager
+def stopping(
+    executor: Any, stop: Callable[[], None], tell: Callable[[], None] | None
+) -> Generator[None]:
+    """Ctrl-C in this block calls `stop` and `tell`; twice it ends what is at work, and raises
+    KeyboardInterrupt. The executor is closed at the end."""
     at_once = False
     try:
-        with _interruptible(engine, on_interrupt):
-            return engine.drive(runs)
+        with _interruptible(stop, tell):
+            yield
     except KeyboardInterrupt:
         at_once = True
         raise
@@ -188,7 +204,7 @@ def warm_up(project: Project, planned: Planned) -> Any:
 
 
 @contextmanager
-def _interruptible(engine: Engine, tell: Callable[[], None] | None) -> Generator[None]:
+def _interruptible(stop: Callable[[], None], tell: Callable[[], None] | None) -> Generator[None]:
     """Ctrl-C once: a clean stop; twice: at once. Only the main thread can hear it."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -200,7 +216,7 @@ def _interruptible(engine: Engine, tell: Callable[[], None] | None) -> Generator
         if heard:
             raise KeyboardInterrupt
         heard = True
-        engine.interrupt()
+        stop()
         if tell is not None:
             tell()
 

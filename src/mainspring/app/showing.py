@@ -6,6 +6,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 from mainspring.app import views
 from mainspring.app.listing import run_view
@@ -19,34 +20,54 @@ from mainspring.records.status import TaskStatus
 FAILED_SHOWN = 100
 """How many failed elements of maps a run's view lists."""
 
+MOST = 1000
+"""How many metrics, figures, divergences and children a view lists."""
+
+T = TypeVar("T")
+
 
 def run_detail(project: Project, run: Run) -> views.RunDetail:
-    """Return everything about a run that fits on a page."""
+    """Return everything about a run that fits on a page, whatever the size of its maps."""
     read = project.store.read
     counts = read.counts(run.id)
-    tasks = read.tasks(run.id)
-    top = [task for task in tasks if task.index is None]
-    failed = [task for task in tasks if task.status is TaskStatus.FAILED]
-    paths = {task.path for task in top}
+    top = read.top_tasks(run.id)
+    cut: list[str] = []
+    failed = _cut(_failed(project, run.id), FAILED_SHOWN, "failed", cut)
+    metrics = _cut(read.metrics(run.id, limit=MOST + 1), MOST, "metrics", cut)
+    media = _cut(read.media(run.id, limit=MOST + 1), MOST, "media", cut)
+    divergences = _cut(read.divergences(run.id), MOST, "divergences", cut)
     return views.RunDetail(
         run=run_view(project, run),
         counts=total_counts(counts),
         tasks=[task_view(task, counts) for task in top],
-        failed=[task_view(task, counts) for task in _telling(failed)[:FAILED_SHOWN]],
+        failed=[task_view(task, counts) for task in failed],
         edges=edges_of(project, run, top),
         checkpoints=read.verdicts(run.id),
-        metrics=[_metric(found) for found in read.metrics(run.id)],
+        metrics=[_metric(found) for found in metrics],
         artifacts=[
             views.artifact_view(path, name, ref)
-            for path, name, ref in read.artifacts(run.id)
-            if path in paths
+            for path, name, ref in read.artifacts(run.id, elements=False)
         ],
-        media=read.media(run.id),
+        media=media,
         divergences=[
             views.DivergenceView(task=task, output=output, source=source)
-            for task, output, source in read.divergences(run.id)
+            for task, output, source in divergences
         ],
+        cut=cut,
     )
+
+
+def _cut(found: list[T], most: int, name: str, cut: list[str]) -> list[T]:
+    """The first `most` of a list; if there are more, its name is noted in `cut`."""
+    if len(found) > most:
+        cut.append(name)
+    return found[:most]
+
+
+def _failed(project: Project, run: str) -> list[Task]:
+    """The first of the failed tasks, those that say why before all: a few more than are shown."""
+    found = project.store.read.tasks(run, status=TaskStatus.FAILED, limit=2 * MOST)
+    return _telling(found)
 
 
 def _telling(failed: list[Task]) -> list[Task]:
@@ -59,19 +80,23 @@ def result_of(project: Project, run: str, exit_code: int) -> views.ResultView:
     """Return what a run came to."""
     read = project.store.read
     counts = read.counts(run)
-    failed: list[Task] = []
-    if any(found.get(TaskStatus.FAILED) for found in counts.values()):
-        failed = _telling([t for t in read.tasks(run) if t.status is TaskStatus.FAILED])
+    failed = _failed(project, run)[:FAILED_SHOWN]
     return views.ResultView(
         run=run_view(project, read.run(run)),
         counts=total_counts(counts),
-        failed=[task_view(task, counts) for task in failed[:FAILED_SHOWN]],
+        failed=[task_view(task, counts) for task in failed],
         exit_code=exit_code,
     )
 
 
-def task_detail(project: Project, run: Run, path: str) -> views.TaskDetail:
-    """Return everything about a task. Raises NotFoundError."""
+def task_detail(
+    project: Project, run: Run, path: str, *, first: int | None = None, limit: int = MOST
+) -> views.TaskDetail:
+    """Return everything about a task. Raises NotFoundError.
+
+    Of a map, `limit` elements from number `first` on; without `first`, those that failed (some of
+    them) and then the first ones.
+    """
     read = project.store.read
     task = read.find_task(run.id, path)
     attempts = read.attempts(task.id)
@@ -79,7 +104,7 @@ def task_detail(project: Project, run: Run, path: str) -> views.TaskDetail:
     log = project.home / "attempts" / attempts[-1].id / "log" if attempts else None
     opens = task.total is not None
     counts = read.counts(run.id) if opens else {}
-    children = read.tasks(run.id, parent=task.id) if opens else []
+    children = _children(project, run.id, task, first, limit) if opens else []
     return views.TaskDetail(
         run=run.id,
         task=task_view(task, counts),
@@ -87,11 +112,24 @@ def task_detail(project: Project, run: Run, path: str) -> views.TaskDetail:
         inputs=parts.inputs if parts else {},
         artifacts=[views.artifact_view(path, n, r) for n, r in read.outputs(task.id).items()],
         children=[task_view(child, counts) for child in children],
-        metrics=[_metric(found) for found in read.metrics(run.id) if found.task == path],
-        media=[medium for medium in read.media(run.id) if medium.task == path],
+        metrics=[_metric(found) for found in read.metrics(run.id, task=task.id, limit=MOST)],
+        media=read.media(run.id, task=task.id, limit=MOST),
         checkpoints=[verdict for verdict in read.verdicts(run.id) if verdict.task == path],
         log=str(log) if log and log.exists() else None,
     )
+
+
+def _children(project: Project, run: str, task: Task, first: int | None, limit: int) -> list[Task]:
+    read = project.store.read
+    if task.kind != "map":
+        return read.tasks(run, parent=task.id, limit=limit)
+    if first is not None:
+        return read.elements(task.id, first, limit)
+    failed = read.tasks(run, status=TaskStatus.FAILED, limit=2 * MOST)
+    telling = [child for child in failed if child.parent == task.id][: min(FAILED_SHOWN, limit)]
+    known = {child.id for child in telling}
+    others = read.elements(task.id, 0, limit)
+    return (telling + [child for child in others if child.id not in known])[:limit]
 
 
 def task_view(

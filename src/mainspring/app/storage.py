@@ -8,6 +8,7 @@ from pathlib import Path
 from mainspring.definition import quantities
 from mainspring.records.errors import ProjectError
 from mainspring.records.ports import Blobs
+from mainspring.records.stores import Leases
 from mainspring.settings import StorageTable
 from mainspring.storage.blobs import LocalBlobs
 from mainspring.storage.leases import FileLeases
@@ -21,11 +22,14 @@ def open_store(chosen: StorageTable, home: Path, *, migrate: bool = False) -> Sq
     return SqliteStore(home / "store.db", migrate=migrate)
 
 
-def open_leases(chosen: StorageTable, home: Path) -> FileLeases:
-    """Return who is alive among the engines of the project's store."""
-    if chosen.store is not None:
-        raise ProjectError("unknown kind of store", where="storage.store")
-    return FileLeases(home / "engines")
+def open_leases(chosen: StorageTable, home: Path, *, ttl: float = 10.0) -> Leases:
+    """Return who is alive among the engines of the project's store; `ttl` is how many seconds a
+    lease holds without being renewed, where the store is on a server."""
+    if chosen.store is None:
+        return FileLeases(home / "engines")
+    from mainspring.storage.postgres_leases import PostgresLeases
+
+    return PostgresLeases(chosen.store, home / "engines", ttl=ttl)
 
 
 def open_project_blobs(chosen: StorageTable, home: Path) -> Blobs:

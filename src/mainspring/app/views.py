@@ -103,6 +103,13 @@ class DivergenceView(View, frozen=True, kw_only=True):
     source: str
 
 
+class EngineView(View, frozen=True, kw_only=True):
+    """`mainspring engine`: the runs that came to rest while it worked, with their statuses."""
+
+    runs: dict[str, str]
+    format: str = "mainspring.engine/1"
+
+
 class RunsView(View, frozen=True, kw_only=True):
     """`mainspring runs`: newest first."""
 
@@ -111,7 +118,11 @@ class RunsView(View, frozen=True, kw_only=True):
 
 
 class RunDetail(View, frozen=True, kw_only=True):
-    """`mainspring show RUN`. Elements of maps are counted in their map; failed ones are listed."""
+    """`mainspring show RUN`. Elements of maps are counted in their map; failed ones are listed.
+
+    `cut` names the lists that go on beyond what is here: at most 100 of `failed`, and 1,000 of
+    `metrics`, `media` and `divergences`.
+    """
 
     run: RunView
     counts: dict[str, int]
@@ -123,11 +134,16 @@ class RunDetail(View, frozen=True, kw_only=True):
     artifacts: list[ArtifactView]
     media: list[Medium]
     divergences: list[DivergenceView]
+    cut: list[str] = []
     format: str = "mainspring.run/1"
 
 
 class TaskDetail(View, frozen=True, kw_only=True):
-    """`mainspring show RUN TASK`. `inputs` are digest and short text by name; `log` is a file."""
+    """`mainspring show RUN TASK`. `inputs` are digest and short text by name; `log` is a file.
+
+    `children` are at most `--limit`: of a map, elements from number `--first` on, or else some
+    that failed and then the first. `task.children` counts them all.
+    """
 
     run: str
     task: TaskView

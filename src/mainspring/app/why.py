@@ -76,5 +76,5 @@ def _because(project: Project, run: Run, task: Task) -> list[views.TaskView]:
     read = project.store.read
     wanted = _STOPPED if task.status is TaskStatus.BLOCKED else {TaskStatus.SKIPPED}
     before = {up for up, down in read.edges(run.id) if down == task.id}
-    found = [other for other in read.tasks(run.id) if other.id in before]
+    found = [other for other in read.top_tasks(run.id) if other.id in before]
     return [task_view(other) for other in found if other.status in wanted]

@@ -74,18 +74,15 @@ def complete_task(
         run = project.store.read.find_run(context.params.get("run") or "latest")
     except MainspringError:
         return []
-    paths = [task.path for task in project.store.read.tasks(run.id) if task.index is None]
+    paths = [task.path for task in project.store.read.top_tasks(run.id)]
     return [CompletionItem(path) for path in paths if path.startswith(incomplete)]
 
 
 def run_argument(*, required: bool = True) -> Callable[[F], F]:
     """RUN: an id, its beginning, or `latest`."""
-    return click.argument(
-        "run",
-        required=required,
-        default=None if required else "latest",
-        shell_complete=complete_run,
-    )
+    # With a default, even None, click would not miss what is missing.
+    default: dict[str, Any] = {} if required else {"default": "latest"}
+    return click.argument("run", required=required, shell_complete=complete_run, **default)
 
 
 def task_argument(function: F) -> F:
@@ -114,7 +111,7 @@ def parameter_option(function: F) -> F:
 def seed_option(function: F) -> F:
     """--seed N."""
     return click.option(
-        "--seed", type=click.IntRange(min=0), help="The run's seed (default: the project's)."
+        "--seed", type=click.IntRange(0, 2**63 - 1), help="The run's seed (default: the project's)."
     )(function)
 
 

@@ -14,6 +14,8 @@ from mainspring.records.errors import MainspringError
 from mainspring.records.runs import TaskError
 
 BUG = 70
+LONGEST = 2_000
+"""Characters of a part of a message at most: the middle of a longer one is left out."""
 
 
 class Complaint(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,23 +53,38 @@ def complaint_of(error: Exception) -> Complaint:
     if isinstance(error, MainspringError):
         return Complaint(
             kind=type(error).__name__,
-            what=error.what,
-            where=error.where,
-            hint=error.hint,
+            what=_shortened(error.what),
+            where=_shortened(error.where, 2 * LONGEST) if error.where else error.where,
+            hint=_shortened(error.hint) if error.hint else error.hint,
             exit_code=error.exit_code,
         )
     if isinstance(error, click.ClickException):
         context = getattr(error, "ctx", None)
         hint = f"`{context.command_path} --help` explains it" if context else None
-        return Complaint(kind="UsageError", what=_lower(error.format_message()), hint=hint)
+        what = _shortened(_lower(error.format_message()))
+        return Complaint(kind="UsageError", what=what, hint=hint)
     if isinstance(error, OSError) and error.filename is not None:
         return Complaint(
             kind="OSError", what=error.strerror or str(error), where=str(error.filename)
         )
+    if isinstance(error, OSError) and error.errno is not None:
+        return _of_system(error)
     set_it = "set MAINSPRING_DEBUG=1 to see where, and please report it"
     hint = None if os.environ.get("MAINSPRING_DEBUG") else set_it
     what = f"this is a bug in Mainspring: {type(error).__name__}: {error}"
     return Complaint(kind="Bug", what=what, hint=hint, exit_code=BUG)
+
+
+def _of_system(error: OSError) -> Complaint:
+    """What the system refused, of which only the reason is known."""
+    try:
+        os.getcwd()
+    except OSError:
+        hint = "change to a directory that is there"
+        return Complaint(kind="OSError", what="the working directory is gone", hint=hint)
+    what = f"the system refuses to read or write: {os.strerror(error.errno or 0)}"
+    hint = "is there room on the disk, also where the output goes?"
+    return Complaint(kind="OSError", what=what, hint=hint)
 
 
 def write_complaint(screen: Screen, what: str, where: str | None, hint: str | None) -> None:
@@ -90,6 +107,13 @@ def write_task_error(screen: Screen, path: str, error: TaskError, logs: str) -> 
     for name, text in (("at", error.where), ("hint", error.hint), ("more", logs)):
         if text:
             screen.line(f"  {screen.paint(f'{name}:', 'bold')} {clean_block(text)}")
+
+
+def _shortened(text: str, longest: int = LONGEST) -> str:
+    """The beginning and the end of a long text: a message names its reason in either."""
+    if len(text) <= longest:
+        return text
+    return f"{text[: longest * 2 // 3]} … {text[-(longest // 4) :]}"
 
 
 def _lower(text: str) -> str:

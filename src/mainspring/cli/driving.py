@@ -46,6 +46,12 @@ def drive_run(
         interrupted = True
         progress.stopping(f"stopping…; resume with `mainspring resume {run}`")
 
+    def hear(event: Event) -> None:
+        if event.kind == "store":
+            progress.stopping(event.reason or "")
+        elif event.run == run:  # attempts of another run may have been taken over
+            progress.hear(event)
+
     if not (quiet or invocation.json):
         _headline(invocation, record)
     progress.begin()
@@ -54,9 +60,7 @@ def drive_run(
             executor.close()
             status = record.status
         else:
-            status = drive(
-                project, [run], listener=progress.hear, executor=executor, on_interrupt=stop
-            )[run]
+            status = drive(project, [run], listener=hear, executor=executor, on_interrupt=stop)[run]
     finally:
         progress.end()
     code = exit_code(status, interrupted=interrupted)
@@ -78,7 +82,9 @@ def _progress(invocation: Invocation, project: Project, run: Run, *, quiet: bool
     if quiet:
         return _Silence()
     read = project.store.read
-    tally = Tally(read.tasks(run.id), lambda path: read.find_task(run.id, path).total)
+    tally = Tally(
+        read.top_tasks(run.id), read.counts(run.id), lambda path: read.find_task(run.id, path).total
+    )
     if (
         invocation.screen.terminal
         and os.environ.get("TERM") != "dumb"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click import types
 
 from mainspring.cli.screen import Screen
 
@@ -78,6 +79,24 @@ class Verb(click.Command):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params.extend(global_options())
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments. Raises UsageError for bytes that are no text where text is meant."""
+        rest = super().parse_args(ctx, args)
+        for parameter in self.params:
+            if isinstance(parameter.type, types.StringParamType):
+                _check_text(ctx, parameter)
+        return rest
+
+
+def _check_text(context: click.Context, parameter: click.Parameter) -> None:
+    given = context.params.get(parameter.name or "")
+    for text in given if isinstance(given, tuple) else (given,):  # pyright: ignore[reportUnknownVariableType]
+        if isinstance(text, str) and not text.isascii():
+            try:
+                text.encode()
+            except UnicodeEncodeError:
+                raise click.BadParameter("it is not UTF-8 text", context, parameter) from None
 
 
 def verb(**kwargs: Any) -> Callable[[Callable[..., Any]], Verb]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import codecs
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mainspring.cli import choices
 from mainspring.cli.invocation import Invocation, given, verb
+from mainspring.cli.screen import clean_log
 
 if TYPE_CHECKING:
     from mainspring.app.logs import Piece
@@ -51,8 +53,10 @@ def command(
 
 
 def _write_text(invocation: Invocation, pieces: Iterable[Piece | None], *, headed: bool) -> None:
-    """Bytes as they are; a heading where another attempt goes on (not for a single task's log)."""
+    """Bytes as they are, but nothing that steers a terminal to one; a heading where another
+    attempt goes on (not for a single task's log)."""
     out = sys.stdout.buffer
+    made_harmless = _for_terminal() if invocation.screen.terminal else None
     shown, ended = "", True
     for piece in pieces:
         if piece is None:
@@ -62,11 +66,21 @@ def _write_text(invocation: Invocation, pieces: Iterable[Piece | None], *, heade
             gap = "" if ended else "\n"
             out.write(f"{gap}{invocation.screen.paint(title, 'bold')}\n".encode())
         shown = piece.attempt
-        out.write(piece.data)
+        out.write(made_harmless(piece.data) if made_harmless else piece.data)
         out.flush()
         ended = piece.data.endswith(b"\n")
     if not shown:
         invocation.errors.line("nothing was printed")
+
+
+def _for_terminal() -> Callable[[bytes], bytes]:
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def made_harmless(data: bytes) -> bytes:
+        text = clean_log(decoder.decode(data))
+        return (text + "\x1b[0m" if "\x1b" in text else text).encode()
+
+    return made_harmless
 
 
 def _write_json(invocation: Invocation, run: str, pieces: Iterable[Piece | None]) -> None:

@@ -84,13 +84,19 @@ def execute(arguments: Sequence[str]) -> int:
     except Exception as error:
         from mainspring.cli.complaint import complain
 
-        return complain(error, invocation)
+        try:
+            return complain(error, invocation)
+        except OSError:  # standard error takes nothing: the status alone can tell
+            return 2
 
 
 def _call(arguments: Sequence[str], invocation: Invocation) -> int:
     program = make_program()
     if "_MAINSPRING_COMPLETE" in os.environ:
-        program.main(list(arguments), prog_name="mainspring", obj=invocation)
+        try:
+            program.main(list(arguments), prog_name="mainspring", obj=invocation)
+        except Exception:  # a shell can show no message: it offers nothing
+            return 1
     # Not `main`: that makes an exit status of 1 of a pipe that was closed.
     try:
         with program.make_context("mainspring", list(arguments), obj=invocation) as context:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import click
+
 from mainspring.cli import choices
 from mainspring.cli.invocation import Invocation, given, verb
 
@@ -18,19 +20,23 @@ if TYPE_CHECKING:
 @choices.seed_option
 @choices.force_option
 @choices.quiet_option
+@click.option("--queue", is_flag=True, help="Only put the run on record; engines work on it.")
 @given
 def command(
     invocation: Invocation,
     pipeline: str | None,
+    *,
     parameters: dict[str, str],
     seed: int | None,
     force: tuple[str, ...],
     quiet: bool,
+    queue: bool,
 ) -> int:
     """Run a pipeline; what nothing has changed is reused.
 
     PIPELINE is a name that mainspring.toml lists (default: the first), module:name, or a YAML
-    file. Ctrl-C stops cleanly: `mainspring resume` goes on from there.
+    file. Ctrl-C stops cleanly: `mainspring resume` goes on from there. With --queue the run is left
+    to `mainspring engine`, here or on another machine.
     """
     from mainspring.app.occupancy import in_use
     from mainspring.cli.planned import plan_now
@@ -38,7 +44,22 @@ def command(
     project = invocation.open()
     with in_use(project.home):
         planned = plan_now(project, pipeline, parameters, seed=seed, force=force)
+        if queue:
+            return _put_on_record(invocation, project, planned)
         return start(invocation, project, planned, quiet=quiet)
+
+
+def _put_on_record(invocation: Invocation, project: Project, planned: Planned) -> int:
+    """Leave the run to engines, which may have more than this machine; print its id."""
+    from mainspring.app.running import create_run
+    from mainspring.app.showing import result_of
+
+    run = create_run(project, planned)
+    if invocation.json:
+        invocation.emit(result_of(project, run.id, 0))
+    else:
+        invocation.screen.line(run.id)
+    return 0
 
 
 def start(

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--limit",
-    type=click.IntRange(min=1),
+    type=click.IntRange(min=1, max=2**31),
     default=20,
     show_default=True,
     help="How many runs at most.",

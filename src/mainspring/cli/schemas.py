@@ -25,6 +25,7 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "run": views.RunDetail,
     "task": views.TaskDetail,
     "result": views.ResultView,
+    "engine": views.EngineView,
     "why": views.WhyView,
     "log": views.LogLine,
     "artifacts": views.ArtifactsView,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import TextIO
@@ -13,7 +14,15 @@ _CODES = {
 }  # fmt: skip
 
 # What a step printed or a file is named must not steer the terminal.
-_HARMLESS = {code: None for code in range(32)} | {code: None for code in range(127, 160)}
+# Nor may it look like another text: U+061C and so on turn the direction of what follows.
+_HARMFUL = (
+    *range(32), *range(127, 160), 0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F),
+    *range(0x2066, 0x206A), 0xFEFF,
+)  # fmt: skip
+_HARMLESS: dict[int, str | None] = dict.fromkeys(_HARMFUL)
+# Colours but not "hidden"; then all else that is harmful but for line ends and tabs.
+_STEERS = "".join(chr(code) for code in _HARMFUL if chr(code) not in "\n\r\t")
+_LOG = re.compile(rf"(\x1b\[(?:(?!0*8[;m])[0-9]*;?)*m)|[{re.escape(_STEERS)}]")
 _LINE = _HARMLESS | {ord("\n"): " ", ord("\t"): " "}
 _BLOCK = {code: to for code, to in _HARMLESS.items() if chr(code) not in "\n\t"}
 
@@ -26,6 +35,11 @@ def clean(text: str) -> str:
 def clean_block(text: str) -> str:
     """The text without control characters, its lines as they are."""
     return text.translate(_BLOCK)
+
+
+def clean_log(text: str) -> str:
+    """What a program printed, for a terminal: colours stay, and what else may steer it goes."""
+    return _LOG.sub(lambda found: found[1] or "", text)
 
 
 def width_of(text: str) -> int:

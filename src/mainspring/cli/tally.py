@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from mainspring.cli.tree import SETTLED, Entry
 from mainspring.execution.context import Event
 from mainspring.records.runs import Task
+from mainspring.records.status import TaskStatus
 
 
 class Tally:
     """Counters, by task; elements of maps are counted in their map.
 
     `hear` is called by the engine and does next to nothing; another thread may read meanwhile.
-    `total_of` says how many elements a map has; it is asked once for each map.
+    `tasks` are all but the elements of maps, which `counts` has by map and state. `total_of` says
+    how many elements a map has; it is asked once for each map.
     """
 
     def __init__(
         self,
         tasks: Iterable[Task],
+        counts: Mapping[int | None, Mapping[TaskStatus, int]],
         total_of: Callable[[str], int | None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -30,16 +33,15 @@ class Tally:
         self._total_of = total_of
         self._at_work: set[str] = set()
         for task in tasks:
-            self._start_with(task)
+            self._start_with(task, counts.get(task.id, {}))
 
-    def _start_with(self, task: Task) -> None:
-        status = task.status.value
-        if task.index is None:
-            detail = f"from {task.source}" if task.source else ""
-            entry = Entry(task.path, task.kind, status, detail=detail, total=task.total)
-            self.entries[task.path] = entry
-        elif status in SETTLED:
-            self._count(self.entries[_map_of(task.path)], status, 1)
+    def _start_with(self, task: Task, counts: Mapping[TaskStatus, int]) -> None:
+        detail = f"from {task.source}" if task.source else ""
+        entry = Entry(task.path, task.kind, task.status.value, detail=detail, total=task.total)
+        self.entries[task.path] = entry
+        if task.kind == "map":
+            settled = {s.value: n for s, n in counts.items() if s.value in SETTLED}
+            entry.counts.update(settled)
 
     def hear(self, event: Event) -> Entry | None:
         """Take note of an event; return the entry that it changed, if it was a task's."""

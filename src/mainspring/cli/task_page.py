@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mainspring.app.views import TaskDetail, TaskView
+from mainspring.app.views import TaskDetail
 from mainspring.cli import wording
 from mainspring.cli.run_page import (
     write_artifacts,
@@ -13,8 +13,6 @@ from mainspring.cli.run_page import (
 )
 from mainspring.cli.screen import Cell, Screen, clean
 from mainspring.records.runs import Attempt
-
-CHILDREN_SHOWN = 20
 
 
 def write_task(screen: Screen, detail: TaskDetail) -> None:
@@ -34,7 +32,7 @@ def write_task(screen: Screen, detail: TaskDetail) -> None:
     screen.table([[Cell(name, "dim"), text] for name, text in facts.items() if text], indent=2)
     _write_inputs(screen, detail.inputs)
     _write_attempts(screen, detail.attempts)
-    _write_children(screen, detail.children)
+    _write_children(screen, detail)
     write_checkpoints(screen, detail.checkpoints)
     write_metrics(screen, detail.metrics, with_task=False)
     write_artifacts(screen, detail.artifacts)
@@ -76,14 +74,13 @@ def _write_attempts(screen: Screen, attempts: list[Attempt]) -> None:
     screen.table(rows, indent=2)
 
 
-def _write_children(screen: Screen, children: list[TaskView]) -> None:
-    if not children:
+def _write_children(screen: Screen, detail: TaskDetail) -> None:
+    if not detail.children:
         return
     screen.line()
     screen.title("children")
-    telling = sorted(children, key=lambda child: child.status != "failed")[:CHILDREN_SHOWN]
     rows: list[list[Cell]] = []
-    for child in telling:
+    for child in detail.children:
         sign, style = wording.symbol_of(child.status)
         reason = child.error.message if child.error else child.reason or ""
         took = wording.duration(child.seconds) if child.status != "reused" else ""
@@ -96,6 +93,7 @@ def _write_children(screen: Screen, children: list[TaskView]) -> None:
             ]
         )
     screen.table(rows, indent=2)
-    left = len(children) - len(telling)
-    if left:
-        screen.line(f"  … and {left} more")
+    left = sum(detail.task.children.values()) - len(detail.children)
+    if left > 0:
+        how = f"mainspring show {detail.run} '{detail.task.path}' --first INDEX --limit N"
+        screen.line(f"  … {left} more: {how}" if detail.task.kind == "map" else f"  … {left} more")

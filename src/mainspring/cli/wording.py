@@ -6,6 +6,8 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from mainspring.cli.screen import clean
+
 if TYPE_CHECKING:
     from mainspring.app.views import RunView
 
@@ -28,14 +30,17 @@ SYMBOLS = {
     "ready": ("·", "dim"),
 }
 
+LONGEST_VALUE = 200
+"""Characters of a parameter's value at most, where it is shown."""
+
 ORDER = tuple(SYMBOLS)
 """The order in which counts are said."""
 
 
 def run_status(run: RunView) -> str:
     """A run's status, where one that nobody works on any more is `interrupted`."""
-    stopped = run.status in ("running", "queued") and not run.working
-    return "interrupted" if stopped else run.status
+    begun = run.status == "running" or (run.status == "queued" and run.started is not None)
+    return "interrupted" if begun and not run.working else run.status
 
 
 def symbol_of(status: str) -> tuple[str, str]:
@@ -98,9 +103,12 @@ def number(value: float | None) -> str:
 
 
 def settings(values: Mapping[str, object]) -> str:
-    """Parameters on one line: `c=1.0 test_size=0.25`."""
+    """Parameters on one line: `c=1.0 test_size=0.25`; long values are cut (`--json` has all)."""
     import msgspec
 
-    return " ".join(
-        f"{name}={msgspec.json.encode(value).decode()}" for name, value in values.items()
-    )
+    texts = {name: msgspec.json.encode(value).decode() for name, value in values.items()}
+    return " ".join(f"{name}={clean(_cut(text))}" for name, text in texts.items())
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"

@@ -39,12 +39,7 @@ def plain(value: Any, *, where: str = "", depth: int = 0) -> Any:
 
 def _scalar(value: int | float | str, where: str) -> Any:
     if isinstance(value, str):
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            raise DefinitionError(
-                "a text has half of a surrogate pair, which is no character", where=where or None
-            ) from None
+        _check_text(value, where)
         return str(value)
     if isinstance(value, float):
         return float(value)
@@ -53,12 +48,22 @@ def _scalar(value: int | float | str, where: str) -> Any:
     return int(value)
 
 
+def _check_text(text: str, where: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise DefinitionError(
+            "a text has half of a surrogate pair, which is no character", where=where or None
+        ) from None
+
+
 def _table(value: Mapping[Any, Any], where: str, depth: int) -> dict[str, Any]:
     for key in value:
         if not isinstance(key, str):
             raise DefinitionError(
                 f"a dict has the key {key!r}: keys must be text", where=where or None, hint=_HINT
             )
+        _check_text(key, where)
     return {
         str(key): plain(item, where=where, depth=depth + 1) for key, item in value.items()
     }  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import types as python
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from mainspring.definition import types
@@ -21,6 +21,19 @@ class Port(NamedTuple):
     annotation: Any = Any
     required: bool = True
     default: Any = None
+
+
+MAX_DEPTH = 100
+"""How deep pipelines may be nested: everything that walks through a spec calls itself so often."""
+
+
+def check_depth(depth: int, where: str) -> int:
+    """Return how deep pipelines are nested. Raises DefinitionError when that is too deep."""
+    if depth > MAX_DEPTH:
+        raise DefinitionError(
+            f"pipelines are nested more than {MAX_DEPTH} deep", where=where or None
+        )
+    return depth
 
 
 class Site(NamedTuple):
@@ -41,7 +54,8 @@ class Callee(NamedTuple):
 
     `whole` is the annotation of all outputs as one value, `bundle` how they form it; `principal`
     is the output meant by the node itself. `absent` names outputs that may be left out, `judged`
-    the expressions that a decision looks at. A checkpoint `decides`, and `stops` what follows.
+    the expressions that a decision looks at. A checkpoint `decides`, and `stops` what follows;
+    `depth` is how deep pipelines are nested in it.
     """
 
     kind: str
@@ -57,6 +71,7 @@ class Callee(NamedTuple):
     stops: bool = False
     absent: frozenset[str] = frozenset()
     judged: tuple[Expression, ...] = ()
+    depth: int = 0
 
 
 class Placed:
@@ -156,3 +171,8 @@ class Placed:
 def list_of(annotation: Any) -> Any:
     """Return the annotation of a list of such values."""
     return list if types.is_unknown(annotation) else python.GenericAlias(list, (annotation,))
+
+
+def depth_with(placed: Iterable[Placed], where: str) -> int:
+    """Return how deep a pipeline with these nodes is. Raises DefinitionError when too deep."""
+    return check_depth(1 + max((one.callee.depth for one in placed), default=0), where)

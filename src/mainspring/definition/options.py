@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
+import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Literal, TypedDict, cast
 
@@ -95,7 +96,18 @@ def check_name(name: object, what: str, *, where: str) -> str:
             where=where or None,
             hint="use letters, digits, `_` and `-`, and begin with a letter or `_`",
         )
+    if not is_composed(name):
+        raise DefinitionError(
+            f"{name!a} is no name for {what}: it looks like another name in Unicode",
+            where=where or None,
+            hint=f"write {unicodedata.normalize('NFKC', name)!a}",
+        )
     return name
+
+
+def is_composed(name: str) -> bool:
+    """Whether a name is as Python would write it (NFKC): expressions could not say another."""
+    return unicodedata.normalize("NFKC", name) == name
 
 
 def _bad(name: str, value: object, wanted: str, where: str) -> DefinitionError:

@@ -178,6 +178,7 @@ def group(name: str, traced: Traced) -> Callee:
         bundle=traced.spec.bundle,
         decides=traced.decides,
         absent=traced.absent,
+        depth=traced.depth,
     )
 
 

@@ -196,4 +196,5 @@ def repeated(name: str, traced: Traced, rounds: Rounds) -> Callee:
         bundle=traced.spec.bundle,
         decides=traced.decides,
         absent=traced.absent,
+        depth=traced.depth,
     )

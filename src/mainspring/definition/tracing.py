@@ -36,7 +36,7 @@ class Traced(NamedTuple):
     """A pipeline as traced: its spec, and what a caller has to know of its types.
 
     `absent` names the outputs that a branch may leave out; `decides` says whether a checkpoint is
-    anywhere inside.
+    anywhere inside; `depth` is 1, or more with pipelines in it.
     """
 
     spec: PipelineSpec
@@ -45,6 +45,7 @@ class Traced(NamedTuple):
     whole: Any
     absent: frozenset[str]
     decides: bool
+    depth: int
 
 
 def current() -> Graph | None:
@@ -71,9 +72,15 @@ class Graph:
         self.where = where
         self.conditions: list[Expression] = []
         self.placed: dict[str, Placed] = {}
+        self._stops: dict[str, Placed] = {}
+        self._numbers: dict[str, int] = {}
         self._token: Any = None
+        self._level = 1
 
     def __enter__(self) -> Graph:
+        outer = _current.get()
+        if outer is not None:
+            self._level = nodes.check_depth(outer._level + 1, self.where)
         self._token = _current.set(self)
         return self
 
@@ -217,6 +224,8 @@ class Graph:
             conditions=frozenset(texts),
         )  # fmt: skip
         self.placed[name] = made
+        if callee.stops:
+            self._stops[name] = made
         return made
 
     def _free_name(self, callee: Callee, site: Site, where: str) -> str:
@@ -231,9 +240,10 @@ class Graph:
                 )
             return name
         name = check_name(callee.name, f"a {callee.kind}", where=where)
-        number = 1
+        number = self._numbers.get(name, 1)  # those below are taken: nothing is ever removed
         while (free := name if number == 1 else f"{name}_{number}") in self.placed:
             number += 1
+        self._numbers[name] = number
         return free
 
     def _bind(
@@ -324,11 +334,7 @@ class Graph:
         A checkpoint inside a branch guards what is under the same conditions: elsewhere it may not
         have been reached.
         """
-        return tuple(
-            name
-            for name, one in self.placed.items()
-            if one.callee.stops and one.conditions <= conditions
-        )
+        return tuple(name for name, one in self._stops.items() if one.conditions <= conditions)
 
     # -- the end
 
@@ -371,7 +377,8 @@ class Graph:
         if whole is tuple:
             whole = python.GenericAlias(tuple, tuple(found.values()))
         decides = any(one.callee.decides for one in self.placed.values())
-        return Traced(spec, self.ports, found, whole, frozenset(absent), decides)
+        depth = nodes.depth_with(self.placed.values(), self.where)
+        return Traced(spec, self.ports, found, whole, frozenset(absent), decides, depth)
 
 
 def _wrong_type(

@@ -207,8 +207,10 @@ class _Reader:
 
     def _parameter(self, key: str, item: Item) -> Port:
         where = self._where(item)
-        if not key.isidentifier():
+        if not key.isidentifier() or not options.is_composed(key):
             raise self._bad(item, "a parameter's name is letters, digits and `_`")
+        if len(key) > options.NAME_LIMIT:
+            raise self._bad(item, f"a parameter's name has at most {options.NAME_LIMIT} characters")
         if item.table is None:
             given = plain(item)
             kind = Any if given is None else cast(Any, type(given))
@@ -264,23 +266,26 @@ class _Reader:
     def _ordered(self, steps: Mapping[str, _Step]) -> list[_Step]:
         """Return the steps, each after those that it needs; else in the order of the file."""
         done: dict[str, _Step] = {}
-        path: list[str] = []
-
-        def visit(name: str) -> None:
-            if name in path:
-                circle = " -> ".join([*path[path.index(name) :], name])
-                raise self._bad(steps[name].item, f"steps go round in a circle: {circle}")
-            path.append(name)
-            for other in steps[name].needs():
-                if other in steps and other not in done:
-                    visit(other)
-            path.pop()
-            done[name] = steps[name]
-
-        for name in steps:
-            if name not in done:
-                visit(name)
+        for first in steps:
+            # Those begun and what each still needs: a stack of our own, as chains may be long.
+            path = {} if first in done else {first: iter(steps[first].needs())}
+            while path:
+                name = next(reversed(path))
+                other = next(path[name], None)
+                if other is None:
+                    del path[name]
+                    done[name] = steps[name]
+                elif other in path:
+                    raise self._circle(steps[other], list(path))
+                elif other in steps and other not in done:
+                    path[other] = iter(steps[other].needs())
         return list(done.values())
+
+    def _circle(self, step: _Step, path: list[str]) -> DefinitionError:
+        circle = [*path[path.index(step.name) :], step.name]
+        if len(circle) > 12:
+            circle[6:-6] = ["..."]
+        return self._bad(step.item, f"steps go round in a circle: {' -> '.join(circle)}")
 
     def _place(self, graph: Graph, one: _Step) -> None:
         table = self._table(one.item)

@@ -154,6 +154,16 @@ class _Walk:
         shown = f"`{path}`: {what}" if path else what
         return DefinitionError(shown, where=f"{self._name}:{line}", hint=hint)
 
+    def _check_text(self, text: str, line: int, path: str) -> None:
+        if not text.isascii():
+            try:
+                text.encode()
+            except UnicodeEncodeError:
+                what = "a text has half of a surrogate pair, which is no character"
+                raise self._bad(
+                    what, line, path, "write the character itself, or \\U and 8 digits"
+                ) from None
+
     def _value(self, node: Any, path: str, line: int, depth: int) -> Any:
         kind = str(node.tag).removeprefix(_CORE)
         value: object = node.value
@@ -164,6 +174,7 @@ class _Walk:
             return [self.item(one, f"{path}[{index}]", depth + 1) for index, one in inner]
         if isinstance(node.value, str):
             if kind == "str":
+                self._check_text(node.value, line, path)
                 return node.value
             if kind in _SCALARS:
                 try:
@@ -180,6 +191,7 @@ class _Walk:
             if not isinstance(key, str) or key_node.tag != _CORE + "str":
                 shown = key if isinstance(key, str) else "a list or mapping"
                 raise self._bad(f"the key {shown} is not text", line, path, "put it in quotes")
+            self._check_text(key, line, path)
             inner = f"{path}.{key}" if path else key
             if key in seen:
                 what = f"the key is there twice, first in line {seen[key]}"

@@ -58,7 +58,13 @@ def _dumper() -> Any:
         def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002  yaml calls it by name
             return True
 
+    def text(dumper: Any, data: str) -> Any:
+        # Outside of double quotes these would be read back as other line breaks.
+        style = '"' if any(sign in data for sign in "\x85\u2028\u2029\ufeff") else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
     dumper: Any = Dumper
+    dumper.add_representer(str, text)
     for tag, pattern, firsts in resolvers():
         dumper.add_implicit_resolver(tag, pattern, firsts)
     return dumper

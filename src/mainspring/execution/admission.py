@@ -75,6 +75,17 @@ def _units(amount: float) -> int:
 
 def check_fits(name: str, want: Options, capacity: Capacity, where: str = "") -> None:
     """Raise DefinitionError when a step asks for more than there is at all."""
+    lack = lacks(want, capacity)
+    if lack:
+        raise DefinitionError(
+            f"step {name!r} {lack}",
+            where=where or None,
+            hint="ask for less, or run where there is more",
+        )
+
+
+def lacks(want: Options, capacity: Capacity) -> str:
+    """Say what `want` asks for that there is not at all; empty when it fits an idle engine."""
     asked = {"cpus": want.cpus, "gpus": want.gpus, "memory": want.memory or 0, **want.resources}
     there: dict[str, float] = {
         "cpus": capacity.cpus,
@@ -85,11 +96,8 @@ def check_fits(name: str, want: Options, capacity: Capacity, where: str = "") ->
     for what, amount in asked.items():
         if amount > there.get(what, 0):
             asks, has = (_shown(what, n) for n in (amount, there.get(what, 0)))
-            raise DefinitionError(
-                f"step {name!r} asks for {what}={asks}, there is {has}",
-                where=where or None,
-                hint="ask for less, or run where there is more",
-            )
+            return f"asks for {what}={asks}, there is {has}"
+    return ""
 
 
 def _shown(what: str, amount: float) -> str:

@@ -6,18 +6,29 @@ Whoever ends an attempt creates its outcome if absent; what is there already is 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
+import math
 import os
+import re
 import shutil
+import stat
 import struct
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
-from mainspring.records.runs import Outcome
+from mainspring.records.runs import Outcome, Usage
 
 BUSY = 75  # exit status of a worker that found the attempt in other hands, and did nothing
+LARGEST = 64 << 20
+"""Bytes of an outcome at most."""
+
 _FLOCK = "hhqqi"
+_DIGEST = re.compile(r"blake3:[0-9a-f]{64}", re.ASCII)
+_LIMITS = 10_000  # bytes of limits in a lock file at most
+_NO_FILE = (errno.ELOOP, errno.ENXIO, errno.ENODEV)
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Outcome).decode
 
@@ -27,9 +38,46 @@ def encode(outcome: Outcome) -> bytes:
     return _encode(outcome)
 
 
-def decode(data: bytes) -> Outcome:
-    """Read the bytes of an `outcome.json`; raises msgspec.DecodeError."""
-    return _decode(data)
+def decode(data: bytes, attempt: str) -> Outcome:
+    """Read the bytes of an `outcome.json`, which a step may have written.
+
+    Raises msgspec.DecodeError unless they are a whole outcome of this attempt.
+    """
+    try:
+        found = _decode(data)
+    except RecursionError:
+        raise msgspec.DecodeError("it is nested too deeply") from None
+    if found.attempt != attempt:
+        raise msgspec.DecodeError("it is of another attempt")
+    whole = _is_sound(found.usage) and all(
+        _DIGEST.fullmatch(ref.digest) and 0 <= ref.size < 2**63 and 0 <= (ref.count or 0) < 2**63
+        for ref in found.outputs.values()
+    )
+    if not whole or not all(math.isfinite(at) for at in (found.started, found.ended)):
+        raise msgspec.DecodeError("it has a value that can't be")
+    return found
+
+
+def _is_sound(usage: Usage) -> bool:
+    whole = (usage.peak_memory, usage.gpu_memory)
+    return all(0 <= n < 2**63 for n in whole) and math.isfinite(usage.wall + usage.cpu)
+
+
+def open_plain(path: str | Path) -> BinaryIO:
+    """Open a file that a step may have put there: what is no plain file counts as absent.
+
+    A link could lead anywhere, a pipe makes its reader wait. Raises FileNotFoundError.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno in _NO_FILE:
+            raise FileNotFoundError(errno.ENOENT, "not a plain file", str(path)) from None
+        raise
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise FileNotFoundError(errno.ENOENT, "not a plain file", str(path))
+    return open(fd, "rb")
 
 
 class AttemptFiles:
@@ -76,8 +124,8 @@ class AttemptFiles:
     def limits(self) -> dict[str, float]:
         """What `write_limits` has left."""
         try:
-            with open(self.lock, "rb") as file:
-                return msgspec.json.decode(file.read() or b"{}", type=dict[str, float])
+            with open_plain(self.lock) as file:
+                return msgspec.json.decode(file.read(_LIMITS) or b"{}", type=dict[str, float])
         except (OSError, msgspec.DecodeError):
             return {}
 
@@ -101,10 +149,13 @@ class AttemptFiles:
     def read(self) -> Outcome | None:
         """The durable outcome, or None; raises msgspec.DecodeError when it was tampered with."""
         try:
-            with open(self.outcome, "rb") as file:
-                return _decode(file.read())
+            with open_plain(self.outcome) as file:
+                data = file.read(LARGEST + 1)
         except FileNotFoundError:
             return None
+        if len(data) > LARGEST:
+            raise msgspec.DecodeError(f"it has more than {LARGEST >> 20} MiB")
+        return decode(data, os.path.basename(self.directory))
 
     def publish(self, data: bytes) -> bool:
         """Create `outcome.json` durably; False, and nothing changed, when there is one."""

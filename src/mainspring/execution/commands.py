@@ -188,5 +188,10 @@ def _store(name: str, path: Path, work: Path, blobs: Blobs) -> ArtifactRef:
             f"the command did not write its output {name} ({path.relative_to(work)})",
             hint=f"have it write to {{outputs.{name}}}, or correct the path",
         )
+    if not path.resolve().is_relative_to(work.resolve()):
+        raise CommandError(
+            f"the output {name} is a link to {os.path.realpath(path)}, outside of its directory",
+            hint="have the command copy what it wants to keep",
+        )
     hint: Any = Path
     return registry.dump(path, hint, blobs)

@@ -1,70 +1,45 @@
 """The engine: claim what is ready, launch it, settle what ended; one transaction a turn.
 
-The whole loop is `drive`. What may move where is in transitions.py, taking over from dead engines
-in recovery.py, the law in docs/protocol.md.
+The whole loop is `drive`, or `serve` for runs that others have put on record. What may move where
+is in transitions.py, claiming in claiming.py, taking over from dead engines in recovery.py, what
+happens while the store is away in absence.py, the law in docs/protocol.md.
 """
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Sequence
 
-import msgspec
-
 from mainspring.execution import transitions as rules
-from mainspring.execution.admission import Admission, Grant
-from mainspring.execution.context import Listener, Prepare, RunContext, Turn
+from mainspring.execution.absence import PATIENCE as STORE_PATIENCE
+from mainspring.execution.absence import Absence
+from mainspring.execution.claiming import RECOVER_EVERY, Claiming, Watch
+from mainspring.execution.context import Event, Listener, Prepare, Turn
 from mainspring.execution.journal import Journal
-from mainspring.execution.orders import make_order
 from mainspring.execution.recovery import take_over
-from mainspring.planning.decide import Execute, Fault
-from mainspring.records.errors import DefinitionError, MainspringError
+from mainspring.records.errors import MainspringError, StoreUnavailableError
 from mainspring.records.ports import Capacity, Executor
-from mainspring.records.runs import Attempt, Order, Outcome, Task
-from mainspring.records.status import AttemptStatus, RunStatus, TaskStatus, Wish
+from mainspring.records.runs import Attempt, Order, Outcome
+from mainspring.records.status import RUN_ENDED, AttemptStatus, RunStatus, TaskStatus, Wish
 from mainspring.records.stores import Leases, Store, Transaction
 
-LOOK_AHEAD = 64
-"""How many ready tasks are considered beyond what fits, so that reuse need not wait for room."""
-
 PATIENCE = 0.2
-"""Seconds between two looks at the store for what others wrote (wishes, woken tasks)."""
-
-MOST_A_TURN = 1000
-"""About how many tasks one turn considers: others may write, and Ctrl-C be heard, in between."""
-
-STARVING = 5.0
-"""A task that has not fitted for so many seconds goes first: nothing else starts before it."""
+"""Seconds between two looks at the store for what others wrote (wishes, woken tasks, new runs)."""
 
 INGEST_EVERY = 0.4
-RECOVER_EVERY = 5.0
+AT_ONCE = 8
+"""How many runs are taken up in one go, and only while there is room for their tasks."""
+
 _EVER = float("inf")
 
-
-class Watch(msgspec.Struct):
-    """A running attempt of this engine; `offset` is how much of its journal is ingested."""
-
-    attempt: str
-    task: int
-    run: str
-    epoch: int
-    path: str
-    grant: Grant | None = None
-    offset: int = 0
-    taken_away: bool = False
+Find = Callable[[], Sequence[str]]
+"""Names the runs that are to be worked on, the oldest first."""
 
 
-class Held(msgspec.Struct):
-    """A ready task that was considered and must run, but did not fit, and since when."""
-
-    run: str
-    node: str
-    made: Execute
-    since: float
-
-
-class Engine:
-    """Drives runs to rest. One thread; `interrupt` may be called from a signal handler."""
+class Engine(Claiming):
+    """Drives runs to rest. One thread; `interrupt` and `drain` may be called from a signal
+    handler. `patience` is how many seconds an absence of the store is waited out."""
 
     def __init__(
         self,
@@ -79,53 +54,86 @@ class Engine:
         clock: Callable[[], float] = time.time,
         tick: Callable[[], float] = time.monotonic,
         listener: Listener | None = None,
+        patience: float = STORE_PATIENCE,
     ) -> None:
-        self.id = id
+        super().__init__(prepare, capacity or executor.capacity(), id=id, tick=tick)
         self.store = store
         self.executor = executor
         self.leases = leases
         self.journal = journal
-        self.admission = Admission(capacity or executor.capacity())
-        self.watched: dict[str, Watch] = {}
-        self._prepare = prepare
         self._clock = clock
-        self._tick = tick
         self._listener = listener
-        self._contexts: dict[str, RunContext] = {}
-        self._held: dict[int, Held] = {}
-        self._due: dict[int, float] = {}
-        self._runs: list[str] = []
         self._interrupted = False
-        self._hurry = False
-        self._timers = {"look": 0.0, "ingest": 0.0, "recover": 0.0}
+        self._draining = False
+        self._former: list[str] = []
+        self._refused: dict[str, MainspringError] = {}
+        self._absence = Absence(self.executor.wait, tick, patience, self._say)
 
     # The loop.
 
     def drive(self, runs: Sequence[str]) -> dict[str, RunStatus]:
-        """Work until each of these runs has ended, is paused or waits; return their statuses."""
+        """Work until each of these runs has ended, is paused or waits; return their statuses.
+
+        Raises StoreUnavailableError when the store stays away for longer than `patience`.
+        """
         self.leases.hold(self.id)
         try:
-            rest = self.start(runs)
+            rest = self._lasting(lambda: self.start(runs))
             while self._runs:
-                rest |= self.turn(self.executor.wait(self._patience()))
+                outcomes = self.executor.wait(self._patience())
+                rest |= self._lasting(lambda o=outcomes: self.turn(o))
             return rest
+        finally:
+            self.leases.release(self.id)
+
+    def serve(self, find: Find, *, until_idle: bool = False) -> dict[str, RunStatus]:
+        """Work on the runs that `find` names, and on those that it will name, until `drain` (or,
+        `until_idle`, until none is left); return the statuses of those that came to rest."""
+        self.leases.hold(self.id)
+        rest: dict[str, RunStatus] = {}
+        outcomes: list[Outcome] = []
+        try:
+            while True:
+                rest |= self._lasting(lambda o=outcomes: self.round(find, o))
+                at_work = self.watched if self._draining else self.watched or self._runs
+                if not at_work and (self._draining or until_idle):
+                    return rest
+                outcomes = self.executor.wait(self._patience())
         finally:
             self.leases.release(self.id)
 
     def start(self, runs: Sequence[str]) -> dict[str, RunStatus]:
         """Take up runs, take over from dead engines, and do a first turn."""
-        self._runs = list(runs)
-        with self.store.write(runs) as tx:
+        self._runs = list(dict.fromkeys((*self._runs, *runs)))
+        with self.store.write(sorted(runs)) as tx:
             now = self._clock()
             for run in runs:
-                tx.set_driver(run, self.id)
-                tx.move_run(run, RunStatus.RUNNING, now)
+                status = tx.get_run(run).status
+                if status in RUN_ENDED:  # another engine has been quicker: the turn will tell
+                    continue
+                self._be_driver(tx, run)
+                if status is not RunStatus.RUNNING:
+                    tx.move_run(run, RunStatus.RUNNING, now)
         return self.turn([])
+
+    def round(self, find: Find, outcomes: Sequence[Outcome]) -> dict[str, RunStatus]:
+        """A turn of an engine that serves: take up what is new, then work on what there is."""
+        rest: dict[str, RunStatus] = {}
+        if self._timer("find", PATIENCE) and not (self._draining or self._full()):
+            known = {*self._runs, *self._refused}
+            new = [run for run in find() if run not in known][:AT_ONCE]
+            loadable = [run for run in new if self._is_loadable(run)]
+            if loadable:
+                rest = self.start(loadable)
+        if outcomes or self._runs or self.watched:
+            rest |= self.turn(outcomes)
+        return rest
 
     def turn(self, outcomes: Sequence[Outcome]) -> dict[str, RunStatus]:
         """Settle these outcomes and claim what is ready, in one transaction; then launch.
 
-        Returns the runs that came to rest.
+        Returns the runs that came to rest. After StoreUnavailableError only `begin_again` may
+        follow: what memory holds may not be what is on record.
         """
         look = self._timer("look", PATIENCE) or not outcomes
         moved = {*self._runs, *(watch.run for watch in self.watched.values())}
@@ -136,16 +144,47 @@ class Engine:
             for outcome in outcomes:
                 self._settle(turn, outcome)
             taken = self._heed_wishes(turn) if look or self._interrupted else []
-            orders = self._claim(turn, look=look)
+            orders = [] if self._draining else self._claim(turn, look=look)
             for run in self._runs if look or not orders else ():
                 rules.end_run(turn, run)
         self._after(turn, orders, adopted, taken)
         return turn.ended_runs
 
+    def begin_again(self) -> dict[str, RunStatus]:
+        """Go on after a turn that failed, as an engine does that takes over from a dead one.
+
+        This engine forgets everything, and takes a new name: whatever of the failed turn is still
+        on its way into the store belongs to the former one, whose attempts are taken over. Only
+        then is the former lease given back, so that nobody else takes them meanwhile.
+        """
+        self.forget()
+        self._former.append(self.id)
+        self.id = f"{self.id.partition('+')[0]}+{secrets.token_hex(3)}"
+        self.leases.hold(self.id)
+        rest = self.start(self._runs)
+        while self._former:
+            self.leases.release(self._former.pop())
+        return rest
+
     def interrupt(self) -> None:
         """Ask for a clean stop: runs are paused, running attempts taken back."""
-        self._interrupted = True
+        self._interrupted = self._absence.abandoned = True
         self.executor.wake()
+
+    def drain(self) -> None:
+        """Ask for an end that disturbs no run: nothing more is claimed, attempts at work end."""
+        self._draining = self._absence.abandoned = True
+        self.executor.wake()
+
+    def _lasting(self, work: Callable[[], dict[str, RunStatus]]) -> dict[str, RunStatus]:
+        try:
+            return work()
+        except StoreUnavailableError as error:
+            return self._absence.outlast(error, self.begin_again)
+
+    def _say(self, text: str) -> None:
+        if self._listener is not None:
+            self._listener(Event(run="", path=None, status="waiting", kind="store", reason=text))
 
     def _after(self, turn: Turn, orders: list[Order], adopted: list[str], taken: list[str]) -> None:
         """What follows the commit: launches first, then the telling."""
@@ -155,9 +194,10 @@ class Engine:
             self.executor.adopt(adopted)
         if taken:
             self.executor.terminate(taken, AttemptStatus.CANCELLED)
-        now = self._tick()
-        self._due.update({task: now + delay for task, delay in turn.delays.items()})
         self._runs = [run for run in self._runs if run not in turn.ended_runs]
+        for run in turn.ended_runs:
+            self._beyond.pop(run, None)
+            self._contexts.pop(run, None)
         if self._listener is not None:
             for event in turn.events:
                 self._listener(event)
@@ -165,16 +205,8 @@ class Engine:
     def _patience(self) -> float:
         if self._hurry:
             return 0.0
-        now = self._tick()
-        due = min((at for at in self._due.values() if at > now), default=_EVER)
-        return max(0.0, min(PATIENCE, due - now))
-
-    def _timer(self, name: str, every: float) -> bool:
-        now = self._tick()
-        if now < self._timers[name]:
-            return False
-        self._timers[name] = now + every
-        return True
+        left = (self._waits.next() or _EVER) - self._tick()
+        return PATIENCE if left <= 0 else min(PATIENCE, left)  # at 0 or below: it waits for room
 
     # Settle.
 
@@ -208,135 +240,35 @@ class Engine:
                 self._held = {t: task for t, task in self._held.items() if task.run != run}
         return taken
 
-    # Claim.
-
-    def _claim(self, turn: Turn, *, look: bool) -> list[Order]:
-        orders: list[Order] = []
-        self._hurry = False
-        for held in sorted(self._held, key=lambda task: (self._held[task].since, task)):
-            if self.admission.full:
-                break
-            since = self._held[held].since
-            self._retry(turn, held, since, orders)
-            if held in self._held and self._tick() - since > STARVING:
-                return orders
-        if len(self._held) > LOOK_AHEAD // 2 and not look:
-            return orders
-        if look and len(self._held) >= LOOK_AHEAD:
-            self._look_behind(turn, orders)
-        considered = 0
-        while len(self._held) < LOOK_AHEAD and considered < MOST_A_TURN:
-            rules.grow_maps(turn, self._runs, lambda run: self.context(turn, run))
-            skip = [*self._held, *self._not_due()]
-            found = turn.tx.ready(self._runs, _EVER, LOOK_AHEAD - len(self._held), skip)
-            if not found:
-                break
-            considered += len(found)
-            for task in found:
-                if task.not_before is None or self._is_due(turn, task):
-                    self._consider(turn, task, orders)
-        self._hurry = considered >= MOST_A_TURN
-        return orders
-
-    def _look_behind(self, turn: Turn, orders: list[Order]) -> None:
-        """Consider what stands behind many tasks that don't fit: other steps may fit."""
-        nodes = sorted({held.node for held in self._held.values()})
-        for task in turn.tx.ready(self._runs, _EVER, LOOK_AHEAD, self._not_due(), nodes):
-            if task.not_before is None or self._is_due(turn, task):
-                self._consider(turn, task, orders)
-
-    def _retry(self, turn: Turn, held: int, since: float, orders: list[Order]) -> None:
-        """Start a held task if it fits now, and nothing has changed since it was considered."""
-        made = self._held.pop(held).made
-        task = turn.tx.task(held)
-        if task.status is not TaskStatus.READY:  # another engine has taken it meanwhile
-            return
-        if turn.tx.get_run(task.run).wish is not Wish.RUN:
-            return
-        if made.cacheable and turn.tx.lookup(made.keyed.key):
-            self._consider(turn, task, orders)
-        else:
-            self._begin(turn, self.context(turn, task.run), task, made, orders)
-        if held in self._held:
-            self._held[held].since = since
-
-    def _not_due(self) -> list[int]:
-        now = self._tick()
-        return [task for task, at in self._due.items() if at > now]
-
-    def _is_due(self, turn: Turn, task: Task) -> bool:
-        """Whether a retry's wait is over, by this engine's own clock: a wall clock that jumps
-        can shorten a wait that began in another process, but never lengthen one."""
-        if task.id not in self._due:
-            options = rules.options_of(self.context(turn, task.run).graph.node(task.path))
-            longest = 1.25 * rules.longest_wait(options.retry_delay, max(1, task.tries))
-            left = (task.not_before or 0.0) - turn.now
-            self._due[task.id] = self._tick() + max(0.0, min(left, longest))
-        return self._due[task.id] <= self._tick()
-
-    def _consider(self, turn: Turn, task: Task, orders: list[Order]) -> None:
-        context = self.context(turn, task.run)
-        if task.total is not None:
-            rules.close_of(turn, context, task, context.graph.node(task.path))
-            return
-        try:
-            made = context.decide(turn.tx, task)
-        except MainspringError as error:
-            made = Fault(error)
-        if isinstance(made, Execute):
-            self._begin(turn, context, task, made, orders)
-            return
-        try:
-            rules.CLAIM[type(made)](turn, context, task, made)
-        except DefinitionError as error:  # the body of a repeat, flattened at its first round
-            rules.fault(turn, context, task, Fault(error))
-
-    def _begin(
-        self, turn: Turn, context: RunContext, task: Task, made: Execute, orders: list[Order]
-    ) -> None:
-        keyed = made.keyed
-        other = turn.tx.computing(keyed.key) if made.cacheable else None
-        if other is not None:
-            turn.tx.park(task.id, f"{other} computes the same", keyed.key)
-            return
-        node = context.graph.node(task.path)
-        grant = self.admission.admit(rules.options_of(node))
-        if grant is None:
-            self._held[task.id] = Held(task.run, task.node, made, self._tick())
-            return
-        order = make_order(context.run, task, node, keyed, grant)
-        attempt = Attempt(
-            id=order.attempt,
-            task=task.id,
-            run=task.run,
-            number=task.attempts + 1,
-            status=AttemptStatus.RUNNING,
-            engine=self.id,
-            epoch=1,
-            started=turn.now,
-        )
-        # A retry runs for the reason that the first attempt ran.
-        reason = made.reason if task.attempts == 0 else task.reason or made.reason
-        if not turn.tx.begin(attempt, keyed.key, keyed.static, keyed.seed, keyed.digests, reason):
-            self.admission.give_back(grant)
-            return
-        self._due.pop(task.id, None)
-        self.watched[order.attempt] = Watch(order.attempt, task.id, task.run, 1, task.path, grant)
-        orders.append(order)
-        turn.note(task, TaskStatus.RUNNING, reason=reason, attempt=order.attempt)
-
     # What goes on beside.
 
-    def context(self, turn: Turn, run: str) -> RunContext:
-        """Return the context of a run, loading it when it is first needed."""
-        found = self._contexts.get(run)
-        if found is None:
-            found = self._contexts[run] = self._prepare(turn.tx.get_run(run), turn.tx)
-        found.context.history = turn.tx
-        return found
+    def _full(self) -> bool:
+        return self.admission.full or bool(self._held)
+
+    def _is_loadable(self, run: str) -> bool:
+        """Whether a run's spec and source are in reach; one bad run must not stop the others."""
+        try:
+            with self.store.write() as tx:
+                self.context(Turn(tx, self._clock()), run)
+        except StoreUnavailableError:
+            raise
+        except MainspringError as error:
+            self._refused[run] = error
+            self._say(f"run {run} can't be worked on here: {error.what}")
+            return False
+        return True
+
+    def _be_driver(self, tx: Transaction, run: str) -> None:
+        """Put this engine's name on a run that no living engine has its name on: for display."""
+        driver = self.store.read.driver(run)
+        if driver is None or not self.leases.alive(driver):
+            tx.set_driver(run, self.id)
 
     def _recover(self, turn: Turn) -> list[str]:
-        taken = take_over(turn.tx, self.leases, self.id)
+        for run in self._runs:
+            if turn.tx.get_run(run).status not in RUN_ENDED:
+                self._be_driver(turn.tx, run)
+        taken = take_over(turn.tx, self.leases, self.id, self._former)
         return [attempt.id for attempt in taken if self._watch(turn, attempt)]
 
     def _watch(self, turn: Turn, attempt: Attempt) -> bool:
@@ -345,6 +277,8 @@ class Engine:
         task = turn.tx.task(attempt.task)
         try:
             node = self.context(turn, attempt.run).graph.node(task.path)
+        except StoreUnavailableError:
+            raise
         except MainspringError:
             return False
         grant = self.admission.occupy(rules.options_of(node))
@@ -365,7 +299,9 @@ class Engine:
         names = list(self.watched) if self._timer("ingest", INGEST_EVERY) else ended
         for name in names:
             watch = self.watched.get(name)
-            if watch is not None:
+            if watch is not None and self.journal.has_more(name, watch.offset):
+                # From where the record ends: who has taken the attempt over may have gone on.
+                start = tx.points_offset(name)
                 watch.offset = self.journal.ingest(
-                    tx, watch.run, watch.task, watch.path, name, watch.offset
+                    tx, watch.run, watch.task, watch.path, name, start
                 )

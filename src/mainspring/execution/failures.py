@@ -12,19 +12,36 @@ from mainspring.records.runs import Order, TaskError
 
 _MESSAGE = 10_000
 _TRACE = 20_000
+_KIND = 200
+_CHAIN = 10  # exceptions that led to one another
+_UNKNOWN = "(its message can't be shown)"
 
 
 def describe(error: BaseException, snapshot: str, order: Order) -> TaskError:
-    """Say what a step's exception was, with the project's own frames only."""
-    kind, message, hint = _words(error, order)
-    where = getattr(error, "where", None) if isinstance(error, MainspringError) else None
+    """Say what a step's exception was, with the project's own frames only.
+
+    Never raises: an exception is a user's object, whose every method may.
+    """
+    try:
+        kind, message, hint = _words(error, order)
+        where = getattr(error, "where", None) if isinstance(error, MainspringError) else None
+        where, trace = where or _where(error, snapshot), _trace(error, snapshot)
+    except BaseException:
+        kind, message, hint = type(error).__qualname__, _UNKNOWN, ""
+        where = trace = ""
     return TaskError(
-        kind=kind,
-        message=_shorten(message, _MESSAGE),
-        where=where or _where(error, snapshot),
-        traceback=_shorten(_trace(error, snapshot), _TRACE),
-        hint=hint,
+        kind=_plain(kind, _KIND),
+        message=_plain(message, _MESSAGE),
+        where=_plain(where, _MESSAGE),
+        traceback=_plain(trace, _TRACE),
+        hint=_plain(hint, _MESSAGE),
     )
+
+
+def _plain(text: object, limit: int) -> str:
+    """A text that every record can hold: of no great length, without NUL and half characters."""
+    short = _shorten(text if isinstance(text, str) else repr(text), limit)
+    return short.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
 
 
 def _words(error: BaseException, order: Order) -> tuple[str, str, str]:
@@ -51,8 +68,8 @@ _MORE_MEMORY = "raise the step's memory=..., or have it hold less at once"
 def _text(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception:  # a user's __str__ may do anything
-        return "(its message can't be shown)"
+    except BaseException:  # a user's __str__ may do anything
+        return _UNKNOWN
 
 
 def _shorten(text: str, limit: int) -> str:
@@ -86,16 +103,27 @@ def _where(error: BaseException, snapshot: str) -> str:
 
 def _trace(error: BaseException, snapshot: str) -> str:
     parts: list[str] = []
+    chain = _chain(error)
+    if len(chain) > _CHAIN:  # each is formatted with all that it came from: shown are both ends
+        chain = chain[: _CHAIN // 2] + chain[-_CHAIN // 2 :]
+    for present in chain:
+        frames = traceback.format_list(_frames(present.__traceback__, snapshot))
+        ending = traceback.format_exception_only(type(present), present)
+        parts.append("".join(["Traceback (most recent call last):\n", *frames, *ending]))
+    return "\nThis led to:\n\n".join(reversed(parts)).replace(snapshot + "/", "")
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """The exception, and what it came from, and so on."""
+    found: list[BaseException] = []
     seen: set[int] = set()
     present: BaseException | None = error
     while present is not None and id(present) not in seen:
         seen.add(id(present))
-        frames = traceback.format_list(_frames(present.__traceback__, snapshot))
-        ending = traceback.format_exception_only(type(present), present)
-        parts.append("".join(["Traceback (most recent call last):\n", *frames, *ending]))
+        found.append(present)
         follows = present.__context__ if not present.__suppress_context__ else None
         present = present.__cause__ or follows
-    return "\nThis led to:\n\n".join(reversed(parts)).replace(snapshot + "/", "")
+    return found
 
 
 def death(status: int) -> TaskError:

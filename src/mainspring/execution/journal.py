@@ -4,22 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import Annotated, TypeAlias, TypeVar
 
 import msgspec
 
+from mainspring.execution.attempt_files import open_plain
+from mainspring.execution.telemetry import LONGEST_NAME
 from mainspring.records.metrics import Medium, Point
 from mainspring.records.stores import Transaction
 
 BATCH = 4 << 20
 """At most this many bytes of one attempt are read at once."""
 
+MOST = 1 << 30
+"""Bytes of one file that are read at most: what is logged after that is passed over."""
+
 _METRICS = 1 << 34
 """Where in an offset the part of the media begins: both places are kept in one number, so that
 one column holds them, and what was read and how far is committed together."""
 
-_PointRow: TypeAlias = tuple[str, float | str, float | None, float]
-_MediaRow: TypeAlias = tuple[str, str, str, int, str, float | None, float]
+_Word: TypeAlias = Annotated[str, msgspec.Meta(max_length=LONGEST_NAME, pattern=r"^[^\0]*\Z")]
+_Digest: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^blake3:[0-9a-f]{64}\Z")]
+_Size: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+_PointRow: TypeAlias = tuple[_Word, float | str, float | None, float]
+_MediaRow: TypeAlias = tuple[_Word, _Word, _Digest, _Size, _Word, float | None, float]
 _points = msgspec.json.Decoder(_PointRow)
 _media = msgspec.json.Decoder(_MediaRow)
 
@@ -34,6 +42,12 @@ class Journal:
 
     def __init__(self, attempts: Path) -> None:
         self._attempts = attempts
+
+    def has_more(self, attempt: str, offset: int) -> bool:
+        """Whether the attempt's files have grown since `offset`."""
+        directory = self._attempts / attempt
+        seen, read = divmod(offset, _METRICS)
+        return _size(directory / "metrics.jsonl") > read or _size(directory / "media.jsonl") > seen
 
     def ingest(
         self, tx: Transaction, run: str, task: int, path: str, attempt: str, offset: int
@@ -52,14 +66,21 @@ class Journal:
         return offset
 
 
+def _size(path: Path) -> int:
+    try:
+        return min(path.stat().st_size, MOST)
+    except OSError:
+        return 0
+
+
 def _whole_lines(path: Path, offset: int) -> Iterator[bytes]:
     """Lines from `offset` on, in batches; a half-written last one is left for the next time."""
     try:
-        file = open(path, "rb")  # noqa: SIM115 (closed below)
-    except FileNotFoundError:
+        file = open_plain(path)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return
     with file:
-        while True:
+        while offset < MOST:
             file.seek(offset)
             data = file.read(BATCH)
             end = data.rfind(b"\n") + 1
@@ -74,14 +95,14 @@ def _whole_lines(path: Path, offset: int) -> Iterator[bytes]:
 def _rows(data: bytes, decoder: msgspec.json.Decoder[T]) -> list[T]:
     try:
         return decoder.decode_lines(data)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return [row for line in data.splitlines() for row in _row(line, decoder)]
 
 
 def _row(line: bytes, decoder: msgspec.json.Decoder[T]) -> list[T]:
     try:
         return [decoder.decode(line)]
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return []
 
 

@@ -27,6 +27,9 @@ from mainspring.records.ports import Blobs
 if TYPE_CHECKING:
     from numpy.random import Generator
 
+LONGEST_NAME = 500
+"""Characters of the name of a metric, figure or table at most."""
+
 _APPEND = os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
 
 
@@ -123,7 +126,19 @@ def _file(name: str) -> str | None:
 def _checked_name(name: Any) -> str:
     if not isinstance(name, str) or not name:
         raise MainspringError(f"a metric's name is a text that isn't empty, not {name!r}")
+    if len(name) > LONGEST_NAME:
+        raise MainspringError(f"a metric's name has {len(name):,} characters, not {LONGEST_NAME}")
+    if "\0" in name or not _is_text(name):
+        raise MainspringError(f"a metric's name has a character that is none: {name!a}")
     return name
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _number(value: Any, name: str) -> str:

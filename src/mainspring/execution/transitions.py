@@ -24,7 +24,7 @@ from mainspring.planning.decide import (
 )
 from mainspring.planning.expand import Closed, Failed, NextRound, child_path, local_deps
 from mainspring.planning.graph import Graph, GraphNode
-from mainspring.records.errors import MainspringError
+from mainspring.records.errors import MainspringError, StoreUnavailableError
 from mainspring.records.plan import Cached
 from mainspring.records.runs import Outcome, Task, TaskError, Verdict
 from mainspring.records.spec import CheckpointNode, CommandNode, Options, StepNode
@@ -211,6 +211,8 @@ def grow_maps(turn: Turn, runs: Sequence[str], context_of: Callable[[str], RunCo
         context = context_of(task.run)
         try:
             context.elements(turn.tx, task.id)
+        except StoreUnavailableError:
+            raise
         except MainspringError as error:
             fail(turn, task, error_of(error))
         else:
@@ -242,6 +244,8 @@ def close_of(turn: Turn, context: RunContext, task: Task, node: GraphNode) -> No
     """Every child is settled: close the map or repeat, or start the next round."""
     try:
         made = context.close(turn.tx, task, node)
+    except StoreUnavailableError:
+        raise
     except MainspringError as error:
         fail(turn, task, error_of(error))
         return

@@ -28,7 +28,7 @@ from mainspring.records.artifacts import (
     Stored,
 )
 from mainspring.records.canonical import digest_bytes
-from mainspring.records.errors import DefinitionError, MainspringError
+from mainspring.records.errors import DefinitionError, MainspringError, StoreUnavailableError
 from mainspring.records.expressions import Expression, from_tree, reference, references
 from mainspring.records.plan import Cached
 from mainspring.records.source import Static
@@ -171,6 +171,8 @@ def consider(
         if node.when is not None and not resolver.value(node.when):
             return Skip(f"its condition is false: {node.when.text}")
         return _considered(node, resolver, context)
+    except StoreUnavailableError:
+        raise
     except MainspringError as error:
         return Fault(error)
 

@@ -133,12 +133,21 @@ def _inline(spec: PipelineSpec, scope: _Scope, nodes: dict[str, GraphNode]) -> B
             bound = {**_defaults(node.pipeline), **inner.parameters}
             inner = msgspec.structs.replace(inner, parameters=bound)
             made = _as_one(_inline(node.pipeline, inner, nodes), node.pipeline.bundle)
+            names.add(node.name, made, _last_of(nodes, len(nodes) - before))
         else:
             path = scope.prefix + node.name
             nodes[path] = _graph_node(path, node, inner, names)
-            made = _step(path) if scope.prefix else None
-        names.add(node.name, made, tuple(islice(nodes, before, None)))
+            names.add(node.name, _step(path) if scope.prefix else None, (path,))
     return {name: names.binding(value, spec.where) for name, value in spec.outputs.items()}
+
+
+def _last_of(nodes: dict[str, GraphNode], count: int) -> tuple[str, ...]:
+    """Of the `count` newest nodes (a group's), those that no other of them waits for: once they
+    are settled so are all, and one that is stopped stops them. An edge from each would make a
+    group of a thousand steps after another one a million edges."""
+    group = list(islice(reversed(nodes), count))
+    inner = {dep for path in group for dep in nodes[path].deps}
+    return tuple(path for path in reversed(group) if path not in inner)
 
 
 class _Names:

@@ -11,6 +11,7 @@ from mainspring.records.grammar import Path, path_of, refusal
 
 MAX_BITS = 100_000
 MAX_TEXT = 1_000_000
+MAX_ITEMS = 1_000_000
 
 Resolve = Callable[[Path], Any]
 
@@ -30,14 +31,22 @@ def step_into(value: Any, key: Any) -> Any:
         table = cast("Mapping[Any, Any]", value)
         if key in table:
             return table[key]
-        names = ", ".join(repr(name) for name in list(table)[:8])
-        raise KeyError(f"there is no {key!r} in it (it has {names or 'nothing'})")
+        names = ", ".join(_shown(name) for name in list(table)[:8])
+        raise KeyError(f"there is no {_shown(key)} in it (it has {names or 'nothing'})")
     if not isinstance(value, Sequence) or not isinstance(key, int):
-        raise KeyError(f"a {type(cast(object, value)).__name__} has no {key!r}")
+        raise KeyError(f"a {type(cast(object, value)).__name__} has no {_shown(key)}")
     items = cast("Sequence[Any]", value)
     if -len(items) <= key < len(items):
         return items[key]
-    raise KeyError(f"there is no element {key}: it has {len(items)}")
+    raise KeyError(f"there is no element {_shown(key)}: it has {len(items)}")
+
+
+def _shown(key: Any) -> str:
+    """A key as it stands in an error: short, whatever it is."""
+    if isinstance(key, int) and key.bit_length() > 64:
+        return "with such a number"
+    text = repr(key)
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 class _Evaluator:
@@ -56,6 +65,9 @@ class _Evaluator:
             raise refusal(str(error.args[0]), self._text, node, where=self._where) from None
         except OverflowError:
             what = "the result is too large"
+            raise refusal(what, self._text, node, where=self._where) from None
+        except MemoryError:
+            what = "the result does not fit into memory"
             raise refusal(what, self._text, node, where=self._where) from None
         except (_Bad, ArithmeticError, ValueError, TypeError) as error:
             raise refusal(str(error), self._text, node, where=self._where) from None
@@ -125,7 +137,7 @@ class _Evaluator:
 
     def _call(self, node: ast.Call) -> Any:
         values = [self.value(item) for item in node.args]
-        return _FUNCTIONS[cast(ast.Name, node.func).id](*values)
+        return _bounded(_FUNCTIONS[cast(ast.Name, node.func).id](*values))
 
     _kinds: dict[type[ast.expr], Any] = {
         ast.Constant: _constant,
@@ -152,13 +164,24 @@ def _numbers(*values: Any) -> None:
 def _bounded(value: Any) -> Any:
     if isinstance(value, int) and value.bit_length() > MAX_BITS:
         raise _Bad("the number is too large")
+    if isinstance(value, str) and len(value) > MAX_TEXT:
+        raise _Bad("the text is too long")
     return value
 
 
+_JOINED: tuple[tuple[Any, int, str], ...] = (
+    (str, MAX_TEXT, "text"),
+    (list, MAX_ITEMS, "list"),
+    (tuple, MAX_ITEMS, "tuple"),
+)
+
+
 def _add(left: Any, right: Any) -> Any:
-    for kind in (str, list, tuple):
+    for kind, most, word in _JOINED:
         if isinstance(left, kind) and isinstance(right, kind):
-            return cast(Any, left) + right
+            if len(left) + len(right) > most:
+                raise _Bad(f"the {word} is too long")
+            return left + right
     _numbers(left, right)
     return _bounded(left + right)
 
@@ -171,14 +194,21 @@ def _multiply(left: Any, right: Any) -> Any:
             raise _Bad("the text is too long")
         return left * right
     _numbers(left, right)
+    if isinstance(left, int) and isinstance(right, int):
+        _check_bits(left.bit_length() + right.bit_length())
     return _bounded(left * right)
+
+
+def _check_bits(bits: int) -> None:
+    if bits > MAX_BITS + 1:  # a product may have one bit less than its factors together
+        raise _Bad("the number is too large")
 
 
 def _power(left: Any, right: Any) -> Any:
     _numbers(left, right)
     whole = isinstance(left, int) and isinstance(right, int)
     if whole and right > 0 and left.bit_length() * right > MAX_BITS:
-        raise _Bad("the power is too large")
+        raise _Bad("the power is too large")  # said before it is computed
     result = left**right
     if isinstance(result, complex):
         raise _Bad("the power has no real value")
@@ -232,7 +262,23 @@ def _text(value: Any) -> str:
     # A nested container could be far longer as text than the expression that made it.
     if value is not None and not isinstance(value, bool | int | float | str):
         raise _Bad(f"str() needs a number or text, not {type(value).__name__}")
+    if isinstance(value, int) and value.bit_length() > 10_000:
+        raise _Bad("the number is too large to be written as text")
     return str(value)
+
+
+def _whole(*values: Any) -> int:
+    if values and isinstance(values[0], str) and len(values[0]) > 3_000:
+        raise _Bad("the text is too long for a number")
+    return int(*values)
+
+
+def _rounded(value: Any, digits: Any = None) -> Any:
+    _numbers(value)
+    # Python would compute ten to the power of the digits: in time and memory without bound.
+    if isinstance(digits, int) and abs(digits) > MAX_BITS // 4:
+        raise _Bad("round() to so many digits")
+    return round(value) if digits is None else round(value, digits)
 
 
 def _absolute(value: Any) -> Any:
@@ -246,9 +292,9 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "max": max,
     "sum": _total,
     "abs": _absolute,
-    "round": round,
+    "round": _rounded,
     "str": _text,
-    "int": int,
+    "int": _whole,
     "float": float,
     "bool": bool,
     "any": any,

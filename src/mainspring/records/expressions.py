@@ -73,7 +73,7 @@ def parse(text: str, *, where: str = "", limit: int = GENERATED_LIMIT) -> Expres
         raise DefinitionError(error.what, where=where or None, hint=error.hint) from None
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=16384)  # a large pipeline is read more than once, in one order
 def _parse(text: str) -> Expression:
     # Line breaks come from folded YAML; inside an expression they mean a space.
     line = " ".join(text.split("\n")).strip()
@@ -86,9 +86,14 @@ def _parse(text: str) -> Expression:
         place = f" (column {error.offset})" if error.offset else ""
         raise grammar.refusal(f"{error.msg}{place}", line, hint=hint) from None
     except (ValueError, RecursionError, MemoryError) as error:
-        word = "has a NUL character" if isinstance(error, ValueError) else "is nested too deeply"
-        raise grammar.refusal(word, line.replace("\0", "\\0")) from None
+        raise grammar.refusal(_unreadable(error), line.replace("\0", "\\0")) from None
     return from_tree(tree, text=line)
+
+
+def _unreadable(error: Exception) -> str:
+    if isinstance(error, UnicodeEncodeError):
+        return "has half of a surrogate pair, which is no character"
+    return "has a NUL character" if isinstance(error, ValueError) else "is nested too deeply"
 
 
 def from_tree(tree: ast.expr, *, text: str | None = None, where: str = "") -> Expression:

@@ -15,6 +15,7 @@ FUNCTIONS = (
 
 MAX_NODES = 100_000
 MAX_DEPTH = 100
+MAX_LITERAL_BITS = 10_000  # Python writes no longer whole numbers as text (4,300 digits)
 
 _OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow)
 _UNARY = (ast.USub, ast.UAdd, ast.Not)
@@ -131,9 +132,7 @@ def check(tree: ast.expr, text: str, where: str) -> None:
 def _problem(node: ast.AST) -> tuple[str, str | None] | None:
     """Say what is wrong with a node itself, and what to do; None when it is allowed."""
     if isinstance(node, ast.Constant):
-        if node.value is None or isinstance(node.value, bool | int | float | str):
-            return None
-        return f"{type(node.value).__name__} values are not JSON", None
+        return _wrong_literal(node.value)
     if isinstance(node, ast.Name):
         return _unknown_name(node.id)
     if isinstance(node, ast.Attribute):
@@ -149,6 +148,14 @@ def _problem(node: ast.AST) -> tuple[str, str | None] | None:
         return None
     word = _WORDS.get(type(node), type(node).__name__)
     return f"{word} is not allowed here", "only data, operators and a few functions are"
+
+
+def _wrong_literal(value: object) -> tuple[str, str | None] | None:
+    if isinstance(value, int) and value.bit_length() > MAX_LITERAL_BITS:
+        return "the number has too many digits", None
+    if value is None or isinstance(value, bool | int | float | str):
+        return None
+    return f"{type(value).__name__} values are not JSON", None
 
 
 def _unknown_name(name: str) -> tuple[str, str | None]:

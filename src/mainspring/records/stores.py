@@ -108,7 +108,13 @@ class Transaction(History, Protocol):
         without: Sequence[str] = (),
     ) -> list[Task]:
         """Ready tasks of these runs (whose wish is `run`) that need not wait longer, in order;
-        none of `skip`, and none of the nodes `without`."""
+        none of `skip`, and none of the nodes `without`. With `at` 0 only those that never had to
+        wait, in a time that does not depend on how many have to."""
+        ...
+
+    def delayed(self, runs: Sequence[str], until: float, limit: int) -> list[Task]:
+        """Ready tasks that have to wait for a time, `until` at most; of each run the first
+        `limit` of them, the one that waits least first."""
         ...
 
     def next_ready(self, runs: Sequence[str]) -> float | None:
@@ -237,8 +243,25 @@ class Reader(History, Protocol):
     def runs(self, want: RunFilter) -> list[Run]: ...
     def spec(self, digest: str) -> bytes: ...
     def driver(self, run: str) -> str | None: ...
-    def tasks(self, run: str, *, parent: int | None = None, limit: int | None = None) -> list[Task]:
-        """Tasks in order; only children of `parent` when given."""
+    def tasks(
+        self,
+        run: str,
+        *,
+        parent: int | None = None,
+        status: TaskStatus | None = None,
+        limit: int | None = None,
+        after: int = 0,
+    ) -> list[Task]:
+        """Tasks in order, from the first id above `after`; only children of `parent`, or only
+        those in one state, when given (not both)."""
+        ...
+
+    def top_tasks(self, run: str) -> list[Task]:
+        """All tasks but the elements of maps, in order."""
+        ...
+
+    def elements(self, parent: int, first: int, limit: int) -> list[Task]:
+        """Elements of a map from index `first` on, in order."""
         ...
 
     def find_task(self, run: str, path: str) -> Task: ...
@@ -249,8 +272,8 @@ class Reader(History, Protocol):
 
     def attempts(self, task: int) -> list[Attempt]: ...
     def outputs(self, task: int) -> dict[str, ArtifactRef]: ...
-    def artifacts(self, run: str) -> list[tuple[str, str, ArtifactRef]]:
-        """(task path, output name, ref)."""
+    def artifacts(self, run: str, *, elements: bool = True) -> list[tuple[str, str, ArtifactRef]]:
+        """(task path, output name, ref); without those of maps' elements if so asked."""
         ...
 
     def key_parts(self, task: int) -> KeyParts | None: ...
@@ -260,9 +283,16 @@ class Reader(History, Protocol):
         """(task path, output or key, where the first result came from)."""
         ...
 
-    def metrics(self, run: str) -> list[MetricSummary]: ...
+    def metrics(
+        self, run: str, *, task: int | None = None, limit: int | None = None
+    ) -> list[MetricSummary]:
+        """In order of the tasks; only those of `task` when given."""
+        ...
+
     def points(self, run: str, task: str, name: str) -> list[Point]: ...
-    def media(self, run: str) -> list[Medium]: ...
+    def media(
+        self, run: str, *, task: int | None = None, limit: int | None = None
+    ) -> list[Medium]: ...
     def running_attempts(self, run: str) -> list[Attempt]: ...
     def referenced(self) -> set[str]:
         """Every blob digest that the store speaks of directly."""
@@ -290,8 +320,17 @@ class Store(Protocol):
 
 
 class Leases(Protocol):
-    """Who is alive. An engine holds its lease from `hold` to `release` or its process's death."""
+    """Who is alive. An engine holds its lease from `hold` to `release` or its process's death,
+    of which others learn at once or, from another machine, after a while."""
 
     def hold(self, engine: str) -> None: ...
-    def release(self, engine: str) -> None: ...
+    def release(self, engine: str) -> None:
+        """Never raises because the store is away: the lease then runs out."""
+        ...
+
     def alive(self, engine: str) -> bool: ...
+    def living(self) -> list[str]:
+        """Every engine that is alive."""
+        ...
+
+    def close(self) -> None: ...

@@ -67,6 +67,13 @@ class FileLeases:
             os.close(handle)
         return False
 
+    def living(self) -> list[str]:
+        """Every engine whose lease is held."""
+        return [e.stem for e in sorted(self._folder.glob("*.lock")) if self.alive(e.stem)]
+
+    def close(self) -> None:
+        """Nothing is open but what is held."""
+
     def forget(self) -> None:
         """In a forked child: close the parent's locks, which stay the parent's."""
         for handle in self._held.values():

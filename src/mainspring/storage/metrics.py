@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from mainspring.records.metrics import Medium, MetricSummary, Point
 from mainspring.storage.nouns import Reading, Writing
 from mainspring.storage.rows import number
-from mainspring.storage.statements import statements
+from mainspring.storage.statements import NO_LIMIT, statements
 
 _SQL = statements("metrics")
 _ATTEMPTS = statements("attempts")
@@ -16,7 +16,9 @@ _ATTEMPTS = statements("attempts")
 class MetricReader(Reading):
     """Metrics of the newest attempt that logged them."""
 
-    def metrics(self, run: str) -> list[MetricSummary]:
+    def metrics(
+        self, run: str, *, task: int | None = None, limit: int | None = None
+    ) -> list[MetricSummary]:
         return [
             MetricSummary(
                 task=task,
@@ -28,7 +30,7 @@ class MetricReader(Reading):
                 step=step,
             )
             for task, name, last, count, minimum, maximum, step in self._db.rows(
-                _SQL["summaries"], (run,)
+                _SQL["summaries"], _which(run, task, limit)
             )
         ]
 
@@ -36,7 +38,7 @@ class MetricReader(Reading):
         rows = self._db.rows(_SQL["points"], {"run": run, "path": task, "name": name})
         return [Point(name=name, value=number(value), step=step, at=at) for value, step, at in rows]
 
-    def media(self, run: str) -> list[Medium]:
+    def media(self, run: str, *, task: int | None = None, limit: int | None = None) -> list[Medium]:
         return [
             Medium(
                 task=row[0],
@@ -48,8 +50,12 @@ class MetricReader(Reading):
                 mime=row[6],
                 step=row[7],
             )
-            for row in self._db.rows(_SQL["media"], (run,))
+            for row in self._db.rows(_SQL["media"], _which(run, task, limit))
         ]
+
+
+def _which(run: str, task: int | None, limit: int | None) -> dict[str, str | int | None]:
+    return {"run": run, "task": task, "limit": NO_LIMIT if limit is None else limit}
 
 
 class MetricWriter(Writing):

@@ -59,12 +59,18 @@ class Claiming(Writing):
         found = [
             task_of(row)
             for run in runs
-            for row in self._db.rows(_SQL["ready"], (run, at, nodes, limit + len(left_out)))
+            for row in self._db.rows(_SQL["ready"], (run, nodes, limit + len(left_out)))
             if row[0] not in left_out
         ]
-        if len(runs) > 1:
+        late = self.delayed(runs, at, limit + len(left_out)) if at > 0 else []
+        found += [t for t in late if t.id not in left_out and t.node not in without]
+        if len(runs) > 1 or late:
             found.sort(key=lambda task: task.id)
         return found[:limit]
+
+    def delayed(self, runs: Sequence[str], until: float, limit: int) -> list[Task]:
+        rows = (row for run in runs for row in self._db.rows(_SQL["delayed"], (run, until, limit)))
+        return [task_of(row) for row in rows]
 
     def next_ready(self, runs: Sequence[str]) -> float | None:
         earliest: float | None = None

@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+NO_LIMIT = 1 << 62
+"""What a statement's LIMIT is given where all rows are wanted."""
+
 _FOLDER = Path(__file__).parent / "sql"
 
 

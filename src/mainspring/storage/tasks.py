@@ -23,11 +23,10 @@ from mainspring.storage.rows import (
     upstream_of,
 )
 from mainspring.storage.runs import no_run
-from mainspring.storage.statements import statements
+from mainspring.storage.statements import NO_LIMIT, statements
 
 _SQL = statements("tasks")
 _PIPELINE = statements("runs")["pipeline"]
-_NO_LIMIT = -1
 
 
 def no_task(task: int) -> NotFoundError:
@@ -36,29 +35,50 @@ def no_task(task: int) -> NotFoundError:
 
 
 def no_path(run: str, path: str, paths: Iterable[str]) -> NotFoundError:
-    """The error for a path that a run does not have, with the nearest that it has."""
+    """The error for a path that a run does not have, with the nearest of its (top) `paths`."""
     from difflib import get_close_matches
 
-    near = get_close_matches(path, paths, n=3)
+    known = list(paths)
+    whole = path.rpartition("[")[0]
+    near = get_close_matches(path, known, n=3)
     hint = f"did you mean {', '.join(near)}?" if near else f"`mainspring show {run}` lists them"
+    if whole in known:
+        hint = f"`mainspring show {run} {whole}` says how many elements it has"
     return NotFoundError(f"run {run} has no task {path!r}", hint=hint)
 
 
 class TaskReader(Reading):
     """Tasks, edges and artifacts of a run."""
 
-    def tasks(self, run: str, *, parent: int | None = None, limit: int | None = None) -> list[Task]:
-        most = _NO_LIMIT if limit is None else limit
-        if parent is None:
-            rows = self._db.rows(_SQL["of_run"], (run, most))
+    def tasks(
+        self,
+        run: str,
+        *,
+        parent: int | None = None,
+        status: TaskStatus | None = None,
+        limit: int | None = None,
+        after: int = 0,
+    ) -> list[Task]:
+        assert parent is None or status is None
+        most = NO_LIMIT if limit is None else limit
+        if parent is not None:
+            rows = self._db.rows(_SQL["of_parent"], (run, parent, after, most))
+        elif status is not None:
+            rows = self._db.rows(_SQL["of_status"], (run, status.value, after, most))
         else:
-            rows = self._db.rows(_SQL["of_parent"], (run, parent, most))
+            rows = self._db.rows(_SQL["of_run"], (run, after, most))
         return [task_of(row) for row in rows]
+
+    def top_tasks(self, run: str) -> list[Task]:
+        return [task_of(row) for row in self._db.rows(_SQL["top"], (run,))]
+
+    def elements(self, parent: int, first: int, limit: int) -> list[Task]:
+        return [task_of(row) for row in self._db.rows(_SQL["elements"], (parent, first, limit))]
 
     def find_task(self, run: str, path: str) -> Task:
         row = self._db.row(_SQL["find"], (run, path))
         if row is None:
-            raise no_path(run, path, [r[0] for r in self._db.rows(_SQL["paths"], (run,))])
+            raise no_path(run, path, [r[0] for r in self._db.rows(_SQL["top_paths"], (run,))])
         return task_of(row)
 
     def edges(self, run: str) -> list[tuple[int, int]]:
@@ -74,8 +94,8 @@ class TaskReader(Reading):
         rows = self._db.rows(_SQL["outputs"], (task,))
         return {row[0]: artifact_of(row, 1) for row in rows}
 
-    def artifacts(self, run: str) -> list[tuple[str, str, ArtifactRef]]:
-        rows = self._db.rows(_SQL["artifacts"], (run,))
+    def artifacts(self, run: str, *, elements: bool = True) -> list[tuple[str, str, ArtifactRef]]:
+        rows = self._db.rows(_SQL["artifacts" if elements else "top_artifacts"], (run,))
         return [(row[0], row[1], artifact_of(row, 2)) for row in rows]
 
 

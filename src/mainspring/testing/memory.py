@@ -73,6 +73,12 @@ class MemoryLeases:
     def alive(self, engine: str) -> bool:
         return engine in self._held
 
+    def living(self) -> list[str]:
+        return sorted(self._held)
+
+    def close(self) -> None:
+        pass
+
     def kill(self, engine: str) -> None:
         """End the engine as the death of its process would."""
         self._held.discard(engine)

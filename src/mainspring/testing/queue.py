@@ -51,6 +51,11 @@ class MemoryQueue(MemoryHistory):
         ]
         return sorted(found, key=lambda task: task.id)[:limit]
 
+    def delayed(self, runs: Sequence[str], until: float, limit: int) -> list[Task]:
+        waits = [(t.not_before, t) for t in self._ready(runs) if t.not_before is not None]
+        found = sorted((at, t.id, t) for at, t in waits if at <= until)
+        return [task for run in runs for task in [t for _, _, t in found if t.run == run][:limit]]
+
     def next_ready(self, runs: Sequence[str]) -> float | None:
         return min((task.not_before or 0.0 for task in self._ready(runs)), default=None)
 

@@ -73,14 +73,31 @@ class MemoryReader(MemoryHistory):
         state = self._now()
         return state.drivers[state.run(run).id]
 
-    def tasks(self, run: str, *, parent: int | None = None, limit: int | None = None) -> list[Task]:
-        found = self._now().of_run(run)
+    def tasks(
+        self,
+        run: str,
+        *,
+        parent: int | None = None,
+        status: TaskStatus | None = None,
+        limit: int | None = None,
+        after: int = 0,
+    ) -> list[Task]:
+        found = [task for task in self._now().of_run(run) if task.id > after]
+        found = [task for task in found if status in (None, task.status)]
         return [task for task in found if parent in (None, task.parent)][:limit]
+
+    def top_tasks(self, run: str) -> list[Task]:
+        return [task for task in self._now().of_run(run) if task.index is None]
+
+    def elements(self, parent: int, first: int, limit: int) -> list[Task]:
+        pairs = [(t.index, t) for t in self._now().children(parent) if t.index is not None]
+        found = sorted((index, t.id, t) for index, t in pairs if index >= first)
+        return [task for _, _, task in found[:limit]]
 
     def find_task(self, run: str, path: str) -> Task:
         state = self._now()
         if (run, path) not in state.paths:
-            raise no_path(run, path, [task.path for task in state.of_run(run)])
+            raise no_path(run, path, [task.path for task in self.top_tasks(run)])
         return state.tasks[state.paths[run, path]]
 
     def edges(self, run: str) -> list[tuple[int, int]]:
@@ -100,11 +117,11 @@ class MemoryReader(MemoryHistory):
     def outputs(self, task: int) -> dict[str, ArtifactRef]:
         return dict(self._now().outputs.get(task, {}))
 
-    def artifacts(self, run: str) -> list[tuple[str, str, ArtifactRef]]:
+    def artifacts(self, run: str, *, elements: bool = True) -> list[tuple[str, str, ArtifactRef]]:
         state = self._now()
         return [
             (task.path, name, ref)
-            for task in state.of_run(run)
+            for task in (state.of_run(run) if elements else self.top_tasks(run))
             for name, ref in state.outputs.get(task.id, {}).items()
         ]
 
@@ -121,8 +138,12 @@ class MemoryReader(MemoryHistory):
     def divergences(self, run: str) -> list[tuple[str, str, str]]:
         return [(task, out, src) for r, task, out, src in self._now().divergences if r == run]
 
-    def metrics(self, run: str) -> list[MetricSummary]:
-        return [_summary(t.path, name, ps) for t, name, ps in self._now().newest_series(run)]
+    def metrics(
+        self, run: str, *, task: int | None = None, limit: int | None = None
+    ) -> list[MetricSummary]:
+        series = self._now().newest_series(run)
+        found = [_summary(t.path, name, ps) for t, name, ps in series if task in (None, t.id)]
+        return found[:limit]
 
     def points(self, run: str, task: str, name: str) -> list[Point]:
         for owner, series, points in self._now().newest_series(run):
@@ -130,8 +151,13 @@ class MemoryReader(MemoryHistory):
                 return list(points)
         return []
 
-    def media(self, run: str) -> list[Medium]:
-        return [medium for r, medium in self._now().media if r == run]
+    def media(self, run: str, *, task: int | None = None, limit: int | None = None) -> list[Medium]:
+        state = self._now()
+        found = [medium for r, medium in state.media if r == run]
+        if task is not None:
+            wanted = state.tasks[task].path if task in state.tasks else None
+            found = [medium for medium in found if medium.task == wanted]
+        return found[:limit]
 
     def running_attempts(self, run: str) -> list[Attempt]:
         return self._now().at_work(run)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from mainspring.execution import wire
-from mainspring.execution.attempt_files import BUSY, AttemptFiles, decode
+from mainspring.execution.attempt_files import BUSY, AttemptFiles
 from mainspring.execution.executors import local_attempt as ends
 from mainspring.execution.executors import local_process as processes
 from mainspring.execution.executors.local_attempt import Attempt, Ending
@@ -181,9 +181,10 @@ class LocalExecutor:
         if mask & READABLE:
             there = worker.receive()
             data = wire.unframe(worker.buffer)
-            if data is not None:
-                self._deliver(attempt, decode(data))
-            elif not there:
+            outcome = None if data is None else ends.told(attempt, data)
+            if outcome is not None:
+                self._deliver(attempt, outcome)
+            elif data is not None or not there:
                 # Its end is reported by the zygote, or seen by its handle.
                 self._watch.drop(worker.sock)
 
@@ -213,7 +214,7 @@ class LocalExecutor:
             return None
         worker.receive()
         data = wire.unframe(worker.buffer)
-        return None if data is None else decode(data)
+        return None if data is None else ends.told(attempt, data)
 
     def on_orphaned(self, attempt: Attempt) -> None:
         """The pool's word that nobody reports the end of an attempt's worker."""

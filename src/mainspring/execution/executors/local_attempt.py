@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from mainspring.execution.attempt_files import AttemptFiles, encode
+from mainspring.execution.attempt_files import AttemptFiles, decode, encode
 from mainspring.execution.executors.local_process import Worker
 from mainspring.execution.failures import size_text
 from mainspring.records.runs import Order, Outcome, TaskError, Usage
@@ -100,6 +100,14 @@ def lost() -> Ending:
     """The ending of an attempt of which nothing is left but its name."""
     error = TaskError(kind="lost", message="the step's process ended without an outcome")
     return Ending(AttemptStatus.LOST, error)
+
+
+def told(attempt: Attempt, data: bytes) -> Outcome | None:
+    """The outcome that a worker has sent, or None when that is none: its file counts then."""
+    try:
+        return decode(data, attempt.id)
+    except msgspec.DecodeError:
+        return None
 
 
 def conclude(attempt: Attempt, ending: Ending, usage: Usage | None = None) -> Outcome:

@@ -83,6 +83,7 @@ class Directory:
         empty: list[str] = []
         for path, inner in _walk(root, PurePosixPath()):
             if inner is None:
+                _check_kept(str(path), root / path)
                 empty.append(str(path))
             else:
                 files.append(_store(inner, str(path), sink))
@@ -124,6 +125,7 @@ class Directory:
 
 
 def _store(path: Path, name: str, sink: Sink) -> FileEntry:
+    _check_kept(name, path)
     try:
         name.encode()
         mode = path.stat().st_mode
@@ -139,6 +141,15 @@ def _store(path: Path, name: str, sink: Sink) -> FileEntry:
         )
     digest, size = sink.blobs.put_file(path)
     return FileEntry(name=name, digest=digest, size=size, executable=bool(mode & _EXECUTABLE))
+
+
+def _check_kept(name: str, path: Path) -> None:
+    """Refuse now what would be refused as a path when it is read."""
+    if "\\" in name:
+        raise SerializationError(
+            f"the file name {name!r} has a backslash, which a path can't", where=str(path),
+            hint="rename it",
+        )  # fmt: skip
 
 
 def _walk(directory: Path, name: PurePosixPath) -> Iterator[tuple[PurePosixPath, Path | None]]:

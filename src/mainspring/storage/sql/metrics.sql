@@ -19,8 +19,8 @@ UPDATE series SET count = ?, last = ?, step = ?, minimum = ?, maximum = ? WHERE 
 -- name: summaries
 SELECT t.path, s.name, s.last, s.count, s.minimum, s.maximum, s.step
 FROM series s JOIN tasks t ON t.id = s.task
-WHERE s.run = ? AND {newest}
-ORDER BY t.id, s.id
+WHERE s.run = :run AND (:task IS NULL OR s.task = :task) AND {newest}
+ORDER BY s.task, s.id LIMIT :limit
 
 -- name: points
 SELECT p.value, p.step, p.at
@@ -35,7 +35,9 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: media
 SELECT t.path, m.attempt, m.name, m.kind, m.digest, m.size, m.mime, m.step
-FROM media m JOIN tasks t ON t.id = m.task WHERE m.run = ? ORDER BY m.id
+FROM media m JOIN tasks t ON t.id = m.task
+WHERE m.run = :run AND (:task IS NULL OR m.task = :task)
+ORDER BY m.id LIMIT :limit
 
 -- name: digests
 SELECT DISTINCT digest FROM media

@@ -8,12 +8,17 @@
 SELECT {columns} FROM attempts a JOIN tasks t ON t.id = a.task WHERE a.id = ?
 
 -- name: ready
--- tasks_status gives them in order of id, so LIMIT ends the search early.
+-- tasks_now gives them in order of id, so LIMIT ends the search early.
 SELECT {columns} FROM runs r JOIN tasks t ON t.run = r.id
-WHERE r.id = ? AND r.wish = 'run' AND t.status = 'ready'
-  AND (t.not_before IS NULL OR t.not_before <= ?)
+WHERE r.id = ? AND r.wish = 'run' AND t.status = 'ready' AND t.not_before IS NULL
   AND t.node NOT IN (SELECT value FROM json_each(?))
 ORDER BY t.id LIMIT ?
+
+-- name: delayed
+-- Along tasks_delayed: those whose wait ends first come first.
+SELECT {columns} FROM runs r JOIN tasks t ON t.run = r.id
+WHERE r.id = ? AND r.wish = 'run' AND t.status = 'ready' AND t.not_before <= ?
+ORDER BY t.not_before LIMIT ?
 
 -- name: ready_now
 SELECT 1 FROM runs r JOIN tasks t ON t.run = r.id

@@ -32,14 +32,26 @@ SELECT inputs FROM tasks WHERE id = ?
 -- name: find
 SELECT {columns} FROM tasks t WHERE t.run = ? AND t.path = ?
 
--- name: paths
-SELECT path FROM tasks WHERE run = ? ORDER BY id
+-- name: top_paths
+SELECT path FROM tasks WHERE run = ? AND idx IS NULL ORDER BY id
 
 -- name: of_run
-SELECT {columns} FROM tasks t WHERE t.run = ? ORDER BY t.id LIMIT ?
+SELECT {columns} FROM tasks t WHERE t.run = ? AND t.id > ? ORDER BY t.id LIMIT ?
 
 -- name: of_parent
-SELECT {columns} FROM tasks t WHERE t.run = ? AND t.parent = ? ORDER BY t.id LIMIT ?
+SELECT {columns} FROM tasks t WHERE t.run = ? AND t.parent = ? AND t.id > ? ORDER BY t.id LIMIT ?
+
+-- name: of_status
+-- tasks_status gives them in order of id, so LIMIT ends the search early.
+SELECT {columns} FROM tasks t WHERE t.run = ? AND t.status = ? AND t.id > ? ORDER BY t.id LIMIT ?
+
+-- name: top
+-- Along tasks_top.
+SELECT {columns} FROM tasks t WHERE t.run = ? AND t.idx IS NULL ORDER BY t.id
+
+-- name: elements
+-- Along tasks_parent.
+SELECT {columns} FROM tasks t WHERE t.parent = ? AND t.idx >= ? ORDER BY t.idx LIMIT ?
 
 -- name: upstream
 SELECT u.path, u.status, {artifact}
@@ -62,6 +74,10 @@ SELECT {artifact} FROM artifacts a WHERE a.task = ? ORDER BY a.place
 -- name: artifacts
 SELECT t.path, {artifact} FROM tasks t JOIN artifacts a ON a.task = t.id
 WHERE t.run = ? ORDER BY t.id, a.place
+
+-- name: top_artifacts
+SELECT t.path, {artifact} FROM tasks t JOIN artifacts a ON a.task = t.id
+WHERE t.run = ? AND t.idx IS NULL ORDER BY t.id, a.place
 
 -- name: edges
 SELECT e.up, e.down FROM tasks t JOIN edges e ON e.up = t.id WHERE t.run = ? ORDER BY e.up, e.down

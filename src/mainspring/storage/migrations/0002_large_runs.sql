@@ -1,0 +1,12 @@
+-- For runs of many tasks. A map's elements are left out of the first index, and the others hold
+-- only what is ready, so that they cost a task next to nothing.
+
+-- The tasks that a run's page lists: all but the elements of maps. In order, as each entry ends
+-- with the rowid.
+CREATE INDEX tasks_top ON tasks (run) WHERE idx IS NULL;
+
+-- What may start now, in order, without the tasks that wait for their retry: there may be many, and
+-- each turn would pass over all of them.
+CREATE INDEX tasks_now ON tasks (run, status) WHERE status = 'ready' AND not_before IS NULL;
+CREATE INDEX tasks_delayed ON tasks (run, not_before)
+    WHERE status = 'ready' AND not_before IS NOT NULL;
