@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from tests.services import ceph as cephs
+from tests.services import s3 as s3s
 from tests.services.postgres import Postgres, available, running
 
 settings.register_profile("local", deadline=None)
@@ -28,7 +30,11 @@ def _can_mount_tmpfs() -> bool:
 
 
 # Parts of a machine that are more than a program on PATH.
-_PROBES: dict[str, Callable[[], bool]] = {"tmpfs": _can_mount_tmpfs, "postgres": available}
+_PROBES: dict[str, Callable[[], bool]] = {
+    "tmpfs": _can_mount_tmpfs,
+    "postgres": available,
+    "ceph": cephs.available,
+}
 
 
 @cache
@@ -71,3 +77,17 @@ def postgres() -> Iterator[Postgres]:
     """A PostgreSQL server for all tests of this process; each takes a database of its own."""
     with running() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def ceph() -> Iterator[cephs.Ceph]:
+    """A Ceph gateway for all tests of this process; each takes a bucket of its own."""
+    with cephs.running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[dict[str, str]]:
+    """The variables of a light S3 server for all tests of this process."""
+    with s3s.running() as variables:
+        yield variables
