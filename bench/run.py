@@ -1,6 +1,7 @@
 """Run the measurements and print one table.
 
     python bench/run.py [NAME ...]      names: steps fanout engines reuse start big points install
+    python bench/run.py blobs_remote    a bucket of a Ceph gateway here, against boto3
     python bench/run.py peers           other systems, each in an environment of its own (minutes)
 
 Nothing here passes or fails: figures move with what else the machine does. Ratios are of the same
@@ -19,7 +20,7 @@ import timing
 from timing import Row
 
 DEFAULT = ("start", "steps", "fanout", "engines", "reuse", "points", "big", "install")
-NAMES = (*DEFAULT, "peers")
+NAMES = (*DEFAULT, "blobs_remote", "peers")
 
 
 def main(names: list[str]) -> int:
