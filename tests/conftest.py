@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from tests.services import ceph as cephs
+from tests.services import s3 as s3s
 from tests.services.postgres import Postgres, available, running
 
 settings.register_profile("local", deadline=None)
@@ -33,6 +35,7 @@ _PROBES: dict[str, Callable[[], bool]] = {
     "tmpfs": _can_mount_tmpfs,
     "postgres": available,
     "torch": lambda: importlib.util.find_spec("torch") is not None,
+    "ceph": cephs.available,
 }
 
 
@@ -76,3 +79,17 @@ def postgres() -> Iterator[Postgres]:
     """A PostgreSQL server for all tests of this process; each takes a database of its own."""
     with running() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def ceph() -> Iterator[cephs.Ceph]:
+    """A Ceph gateway for all tests of this process; each takes a bucket of its own."""
+    with cephs.running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[dict[str, str]]:
+    """The variables of a light S3 server for all tests of this process."""
+    with s3s.running() as variables:
+        yield variables

@@ -141,7 +141,7 @@ class BlobCache:
     def _fill(self, fd: int, digest: str, size: int, fetch: Fetch) -> bool:
         done = min(os.fstat(fd).st_size, size)
         os.ftruncate(fd, done)
-        stream = bulk.Stream(os.dup(fd))
+        stream = bulk.Stream(os.dup(fd), durable=False)
         try:
             os.lseek(fd, 0, os.SEEK_SET)
             stream.resume(fd)
@@ -150,7 +150,7 @@ class BlobCache:
             if stream.finish() != (digest, size):
                 return False
             os.fchmod(fd, 0o444)
-            stream.seal(self.files.seal, durable=False)
+            stream.seal(self.files.seal)
             place = str(self.root / "blake3" / key_of(digest))
             os.makedirs(os.path.dirname(place), exist_ok=True)
             os.rename(self._partial / digest[7:], place)

@@ -294,7 +294,7 @@ class LocalWriter:
             digest, size = self._stream.finish()
             place = self._store.place_for(digest, size)
             if place is not None:
-                self._stream.seal(self._store.seal if size > SMALL else None, self._store.durable)
+                self._stream.seal(self._store.seal if size > SMALL else None)
                 self._stream.close()
                 self._store.publish(self._temp, place)
                 self._temp = ""
@@ -315,7 +315,7 @@ class LocalWriter:
     def _opened(self) -> bulk.Stream:
         if self._stream is None:
             fd, self._temp = self._store.create_temp()
-            self._stream = bulk.Stream(fd)
+            self._stream = bulk.Stream(fd, self._store.durable)
         return self._stream
 
     def _flush(self) -> None:

@@ -16,7 +16,7 @@ from mainspring.records.errors import BlobError, ProjectError
 from mainspring.records.ports import Buffer
 from mainspring.storage import bucket_access
 
-PART = 16 << 20  # bytes: what one request carries
+PART = 8 << 20  # bytes: what one request carries
 LARGEST_PUT = PART  # bytes: beyond, an object is sent in parts
 PARALLEL = 4  # parts at once
 _PARTS = 9_000  # of one object, at most
@@ -38,6 +38,10 @@ T = TypeVar("T")
 
 class AbsentError(Exception):
     """No such object."""
+
+
+class _DeniedError(BlobError):
+    """The store said no, and not why."""
 
 
 class _AwayError(Exception):
@@ -69,6 +73,10 @@ class Objects:
         except AbsentError:
             self._check_bucket()
             raise
+        except _DeniedError:
+            # An answer to HEAD has no body: why, an answer to GET tells.
+            self.read_range(key, 0, 1)
+            raise
         self._found_bucket = True
         return found["size"]
 
@@ -87,11 +95,11 @@ class Objects:
         part = max(PART, -(-size // _PARTS))
 
         def send() -> object:
-            with path.open("rb") as file:
-                return obstore.put(
-                    self._client(bulk=True), self._at(key), file,
-                    chunk_size=part, max_concurrency=PARALLEL, use_multipart=True,
-                )  # fmt: skip
+            # A path, not a file: the client reads it without this interpreter's lock.
+            return obstore.put(
+                self._client(bulk=True), self._at(key), path,
+                chunk_size=part, max_concurrency=PARALLEL, use_multipart=True,
+            )  # fmt: skip
 
         self._call("write", send)
 
@@ -249,7 +257,7 @@ class Objects:
                 f"{self.url} does not accept these credentials ({code or status})",
                 hint="check the access key and secret, the region, and this machine's clock",
             )
-        return BlobError(
+        return _DeniedError(
             f"no permission to {doing} in {self.url}",
             hint=f"ask for the right to {doing} objects there, or check which credentials are used",
         )
