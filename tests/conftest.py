@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from tests.services.podman import Podman
+from tests.services.podman import running as podman_running
 from tests.services.postgres import Postgres, available, running
 
 settings.register_profile("local", deadline=None)
@@ -71,3 +73,10 @@ def postgres() -> Iterator[Postgres]:
     """A PostgreSQL server for all tests of this process; each takes a database of its own."""
     with running() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def podman() -> Iterator[Podman]:
+    """A podman of this process's own, with a small image `shell`."""
+    with podman_running() as engine:
+        yield engine

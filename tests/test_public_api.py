@@ -9,7 +9,8 @@ import pytest
 import mainspring
 
 NAMES = {
-    "MainspringError", "Run", "__version__", "checkpoint", "command", "context", "figure", "log",
+    "MainspringError", "Run", "__version__", "checkpoint", "command", "container", "context",
+    "figure", "log",
     "pipeline", "repeat", "rng", "step", "table", "when", "workdir",
 }  # fmt: skip
 REFERENCE = Path(__file__).parents[1] / "docs/reference/python.md"

@@ -149,7 +149,7 @@ class LocalExecutor:
         attempt.frame = wire.dispatch_frame(order, env)
         attempt.begun = time.time()
         # Until it has a worker, the limit holds for the wait for one.
-        attempt.follow_limits(order.timeout, order.memory)
+        attempt.follow_limits(order.timeout, None if order.image else order.memory)
         if attempt.timed():
             self._timed[attempt.id] = attempt
         self._pool.submit(attempt, order.snapshot, (module,) if module else (), env)
@@ -288,6 +288,7 @@ class LocalExecutor:
 
     def _conclude(self, attempt: Attempt, ending: Ending, usage: Usage | None = None) -> None:
         outcome = ends.conclude(attempt, ending, usage)
+        ends.clear_container(attempt.files)
         attempt.files.remove_work()
         self._deliver(attempt, outcome)
 
