@@ -24,6 +24,7 @@ from mainspring.records.runs import Order, Outcome, TaskError, Usage
 from mainspring.records.status import AttemptStatus
 
 StartMethod = Literal["zygote", "spawn"]
+ENGINE_VARIABLES = ("CONTAINER_HOST", "DOCKER_HOST", "XDG_RUNTIME_DIR")
 _LOOK = 0.1  # seconds between two looks at memory, or at an attempt that can't be watched
 
 
@@ -143,7 +144,8 @@ class LocalExecutor:
         if attempt.files.ended() or attempt.files.holder() is not None:
             self._adopt(attempt)
             return
-        env = {name: self._environment[name] for name in order.env if name in self._environment}
+        names = (*order.env, *(ENGINE_VARIABLES if order.image else ()))
+        env = {name: self._environment[name] for name in names if name in self._environment}
         module = order.uses.partition(":")[0]
         self._attempts[attempt.id] = attempt
         attempt.frame = wire.dispatch_frame(order, env)
