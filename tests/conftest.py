@@ -14,6 +14,8 @@ import pytest
 from hypothesis import settings
 from tests.services import ceph as cephs
 from tests.services import s3 as s3s
+from tests.services.podman import Podman
+from tests.services.podman import running as podman_running
 from tests.services.postgres import Postgres, available, running
 
 settings.register_profile("local", deadline=None)
@@ -93,3 +95,10 @@ def s3() -> Iterator[dict[str, str]]:
     """The variables of a light S3 server for all tests of this process."""
     with s3s.running() as variables:
         yield variables
+
+
+@pytest.fixture(scope="session")
+def podman() -> Iterator[Podman]:
+    """A podman of this process's own, with a small image `shell`."""
+    with podman_running() as engine:
+        yield engine

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mainspring.definition.branches import when as when
     from mainspring.definition.checkpoint import checkpoint as checkpoint
     from mainspring.definition.command import command as command
+    from mainspring.definition.container import container as container
     from mainspring.definition.pipeline import pipeline as pipeline
     from mainspring.definition.repeat import repeat as repeat
     from mainspring.definition.step import step as step
@@ -35,6 +36,7 @@ _PUBLIC = {
     "Run": "mainspring.app.handle:Run",
     "checkpoint": "mainspring.definition.checkpoint:checkpoint",
     "command": "mainspring.definition.command:command",
+    "container": "mainspring.definition.container:container",
     "context": "mainspring.execution.telemetry:context",
     "figure": "mainspring.execution.telemetry:figure",
     "init": "mainspring.app.init:init",
@@ -54,6 +56,7 @@ __all__ = [
     "__version__",
     "checkpoint",
     "command",
+    "container",
     "context",
     "figure",
     "init",

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from mainspring.definition import checkpoint, command, literals, options, schema, types
+from mainspring.definition import checkpoint, command, container, literals, options, schema, types
 from mainspring.definition.bundles import load_class
 from mainspring.definition.calling import SiteWish
 from mainspring.definition.locations import at
@@ -353,6 +353,12 @@ class _Reader:
             where=where,
             run_options=options.read(self._options(table), where=where),
             wish=SiteWish(),
+            image=container.check_image(self._text(table["image"]), where)
+            if "image" in table
+            else "",
+            network=container.check_network(
+                plain(table["network"]) if "network" in table else False, "image" in table, where
+            ),
         ).callee()
 
     def _command_inputs(self, item: Item | None) -> dict[str, Any] | None:

@@ -137,7 +137,7 @@ def _carry_out(dispatch: Dispatch, site: Site, sock: socket.socket) -> int:
         return BUSY
     if files.ended():
         return 0
-    if order.timeout or order.memory:
+    if order.timeout or (order.memory and not order.image):
         _leave_limits(files, lock, order)
     isolation.enter(order, dispatch.env, files, site.home)
     recorder = reads.Recorder(site.root, files.work, (files.directory, site.blobs.place.root))
@@ -158,7 +158,7 @@ def _leave_limits(files: AttemptFiles, lock: int, order: Order) -> None:
     limits: dict[str, float] = {"started": time.time()}
     if order.timeout:
         limits["timeout"] = order.timeout
-    if order.memory:
+    if order.memory and not order.image:  # a container's own engine sees to it
         limits["memory"] = order.memory
     files.write_limits(lock, limits)
 
