@@ -88,7 +88,7 @@ def run(order: Order, words: list[str], files: AttemptFiles) -> int:
 
 def clear(files: AttemptFiles) -> None:
     """Remove the container that an ended attempt has left, if the engine can be reached."""
-    with contextlib.suppress(ContainerError):  # `gc` looks again
+    with contextlib.suppress(ContainerError):  # no engine answers: the label says whose it was
         client, _ = _client()
         _remove(client, files)
         Path(files.container).unlink(missing_ok=True)

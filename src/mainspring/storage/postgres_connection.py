@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -141,9 +142,9 @@ class Line:
     """
 
     def __init__(self, address: Address) -> None:
+        self._connection: Connection | None = None
         self.address = address
         self._pid = os.getpid()
-        self._connection: Connection | None = None
         self._closed = False
 
     def open(self, patience: float) -> Connection:
@@ -166,7 +167,8 @@ class Line:
                 connection.close()
 
     def __del__(self) -> None:
-        self.drop()  # a store that is let go leaves no connection behind
+        if not sys.is_finalizing():  # a store that is let go leaves no connection behind
+            self.drop()
 
     def close(self) -> None:
         """Close for good."""

@@ -53,7 +53,7 @@ def _check(version: int, latest: int, where: str, *, migrate: bool) -> None:
         raise StoreError(
             f"the store has an older format ({version}, this Mainspring writes {latest})",
             where=where,
-            hint="make a backup, then `mainspring doctor --migrate` brings it up to date",
+            hint="make a backup, then `mainspring store migrate` brings it up to date",
         )
 
 

@@ -50,7 +50,7 @@ def prepare(path: Path, *, migrate: bool = False, migrations: Path = MIGRATIONS)
         raise StoreError(
             f"the store has an older format ({version}, this Mainspring writes {latest})",
             where=str(path),
-            hint="`mainspring doctor --migrate` brings it up to date; a copy of the file is kept",
+            hint="`mainspring store migrate` brings it up to date; a copy of the file is kept",
         )
     if version < latest:
         _migrate(path, migrations)
