@@ -63,6 +63,6 @@ def test_the_code_of_a_class_inside_a_value_counts(project: Path):
     place = project / "sums.py"
     place.write_text(CODE, "utf-8")
     mainspring(project, "run", "sums:sums")
-    place.write_text(CODE.replace("* 1", "* 2"), "utf-8")
+    place.write_text(CODE.replace("* 1\n", "* 2\n"), "utf-8")
     mainspring(project, "run", "sums:sums")
     assert mainspring(project, "artifacts", "open", "latest", "count").strip() == "360"

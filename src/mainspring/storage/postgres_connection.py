@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
+from functools import cache
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -95,6 +97,7 @@ class Address:
         return connection
 
 
+@cache
 def driver() -> Any:
     """psycopg, or an error that says how to get it."""
     try:
@@ -104,6 +107,8 @@ def driver() -> Any:
             "a store in PostgreSQL needs the package psycopg, which is not installed",
             hint='install it: pip install "mainspring[postgres]"',
         ) from None
+    # What it would log of a lost connection is said by our own errors.
+    logging.getLogger("psycopg").addHandler(logging.NullHandler())
     return psycopg
 
 
