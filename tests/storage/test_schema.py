@@ -133,3 +133,12 @@ def test_a_file_of_the_first_format_gets_the_indexes_for_large_runs(tmp_path: Pa
         assert [task.id for task in tx.delayed(["r"], 10.0, 9)] == [9]
     assert store.integrity() == []
     store.close()
+
+
+def test_what_is_no_plain_file_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "store.db")
+    with pytest.raises(StoreError, match="no plain file"):
+        prepare(tmp_path / "store.db")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(StoreError, match="no plain file"):
+        prepare(tmp_path / "folder")

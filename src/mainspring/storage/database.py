@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import NoReturn
@@ -176,7 +176,7 @@ class WriteSession(ChangeSession):
         except sqlite3.Error as error:
             raise self._broken(error) from error
 
-    def begin(self) -> None:
+    def begin(self, runs: Sequence[str] = ()) -> None:  # noqa: ARG002 (one writer at a time)
         """Wait for the store's one place for a writer, and take it."""
         if os.getpid() != self._pid:
             raise forked(self.path)

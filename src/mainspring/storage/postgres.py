@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import TracebackType
 
 from mainspring.records.errors import StoreError
 from mainspring.records.plan import Cached
@@ -17,7 +16,7 @@ from mainspring.storage.postgres_session import (
 )
 from mainspring.storage.reader import StoreReader
 from mainspring.storage.statements import statements
-from mainspring.storage.transaction import StoreTransaction
+from mainspring.storage.transaction import StoreTransaction, Write
 
 _COMPUTING = statements("tasks", "queue")["computing"]
 _ANY = 1 << 62
@@ -76,8 +75,8 @@ class PostgresStore:
     def read(self) -> PostgresReader:
         return self._reader
 
-    def write(self, runs: Sequence[str] = ()) -> _Write:
-        return _Write(self._writing, self._transaction, runs)
+    def write(self, runs: Sequence[str] = ()) -> Write[PostgresTransaction]:
+        return Write(self._writing, self._transaction, runs)
 
     def close(self) -> None:
         self._reading.close()
@@ -92,29 +91,3 @@ class PostgresStore:
             return faults + broken_links(self._reading)
         except StoreError as error:
             return [error.what]
-
-
-class _Write:
-    """Commits when its block ends, undoes when it raises."""
-
-    __slots__ = ("_runs", "_session", "_transaction")
-
-    def __init__(
-        self, session: PostgresWriteSession, transaction: PostgresTransaction, runs: Sequence[str]
-    ) -> None:
-        self._session = session
-        self._transaction = transaction
-        self._runs = runs
-
-    def __enter__(self) -> PostgresTransaction:
-        self._session.begin(self._runs)
-        self._transaction.begun()
-        return self._transaction
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._session.end(commit=kind is None)

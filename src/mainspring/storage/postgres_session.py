@@ -99,7 +99,7 @@ class PostgresWriteSession(ChangeSession):
         self._broken = "the transaction was undone: a statement had failed"
         return explain(error, str(self._line.address))
 
-    def begin(self, runs: Sequence[str]) -> None:
+    def begin(self, runs: Sequence[str] = ()) -> None:
         """Begin, and wait until no other transaction moves these runs."""
         if self._owner == threading.get_ident():
             raise StoreError("a transaction is already open in this thread")

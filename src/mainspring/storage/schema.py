@@ -32,6 +32,8 @@ def prepare(path: Path, *, migrate: bool = False, migrations: Path = MIGRATIONS)
         if not path.exists():
             _create(path, migrations)
             return
+        if not path.is_file():
+            raise StoreError("the store is no plain file", where=str(path))
         version = _version(path)
     except OSError as error:
         raise StoreError(

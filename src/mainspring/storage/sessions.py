@@ -31,6 +31,14 @@ class Session:
 class ChangeSession(Session):
     """Runs statements inside of a transaction, those that change rows too."""
 
+    def begin(self, runs: Sequence[str] = ()) -> None:
+        """Begin a transaction, when no other moves these runs."""
+        raise NotImplementedError
+
+    def end(self, commit: bool) -> None:
+        """Commit (durable when this returns) or undo."""
+        raise NotImplementedError
+
     def change(self, sql: str, values: Values = ()) -> int:
         """Run a statement that returns no rows; how many rows it changed."""
         raise NotImplementedError

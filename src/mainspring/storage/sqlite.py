@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 
 from mainspring.records.errors import StoreError
 from mainspring.storage.database import ReadSession, WriteSession
@@ -13,7 +12,7 @@ from mainspring.storage.reader import StoreReader
 from mainspring.storage.schema import prepare
 from mainspring.storage.sessions import PATIENCE
 from mainspring.storage.statements import statements
-from mainspring.storage.transaction import StoreTransaction
+from mainspring.storage.transaction import StoreTransaction, Write
 
 
 class SqliteReader(StoreReader):
@@ -42,8 +41,8 @@ class SqliteStore:
     def read(self) -> SqliteReader:
         return self._reader
 
-    def write(self, runs: Sequence[str] = ()) -> _Write:  # noqa: ARG002 (one writer at a time)
-        return _Write(self._writing, self._transaction)
+    def write(self, runs: Sequence[str] = ()) -> Write[StoreTransaction]:
+        return Write(self._writing, self._transaction, runs)
 
     def close(self) -> None:
         self._reading.close()
@@ -61,25 +60,3 @@ class SqliteStore:
             return faults + broken_links(self._reading)
         except StoreError as error:
             return [error.what]
-
-
-class _Write:
-    """Commits when its block ends, undoes when it raises."""
-
-    __slots__ = ("_session", "_transaction")
-
-    def __init__(self, session: WriteSession, transaction: StoreTransaction) -> None:
-        self._session = session
-        self._transaction = transaction
-
-    def __enter__(self) -> StoreTransaction:
-        self._session.begin()
-        return self._transaction
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._session.end(commit=kind is None)
