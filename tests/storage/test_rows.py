@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.contracts import store_builders as make
 
+from mainspring.records.errors import StoreError
 from mainspring.records.runs import TaskError, Usage
 from mainspring.records.status import RunStatus, TaskStatus, Wish
 from mainspring.storage import rows
@@ -127,3 +128,13 @@ def test_key_parts() -> None:
 @pytest.mark.parametrize("status", TaskStatus)
 def test_every_state_has_its_word(status: TaskStatus) -> None:
     assert rows.TASK_STATUS[status.value] is status
+
+
+def test_a_row_that_was_edited_is_no_bug() -> None:
+    row = list(rows.run_row(make.a_run()))
+    for place, value in ((2, "zzz"), (3, None), (6, "{"), (7, "many"), (13, "7")):
+        edited = [*row[:place], value, *row[place + 1 :]]
+        with pytest.raises(StoreError, match="can't be read"):
+            rows.run_of(tuple(edited))
+    with pytest.raises(StoreError, match="can't be read"):
+        rows.verdict_of("{}", "blake3:0")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Generic, TypeVar, cast
+from functools import wraps
+from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 import msgspec
 
 from mainspring.records.artifacts import ArtifactRef
 from mainspring.records.canonical import canonical
+from mainspring.records.errors import StoreError
 from mainspring.records.plan import Cached
 from mainspring.records.runs import Attempt, Run, Task, TaskError, Usage, Verdict
 from mainspring.records.source import Static
@@ -23,6 +25,24 @@ ATTEMPT_STATUS = {status.value: status for status in AttemptStatus}
 WISH = {wish.value: wish for wish in Wish}
 
 T = TypeVar("T")
+P = ParamSpec("P")
+
+
+def readable(read: Callable[P, T]) -> Callable[P, T]:
+    """Decorator: what can't be read from a row was damaged, or edited by hand; that is no bug."""
+
+    @wraps(read)
+    def reading(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return read(*args, **kwargs)
+        except (KeyError, TypeError, ValueError, msgspec.MsgspecError) as error:
+            said = f"it has {error}" if isinstance(error, KeyError) else str(error)
+            raise StoreError(
+                f"a record in the store can't be read: {said}",
+                hint="it was damaged, or edited by hand: restore the store from a backup",
+            ) from error
+
+    return reading
 
 
 class _Json(Generic[T]):
@@ -86,11 +106,13 @@ def seed_text(seed: int | None) -> str | None:
     return None if seed is None else str(seed)
 
 
+@readable
 def inputs_of(text: str | None) -> dict[str, tuple[str, str]]:
     """A task's `inputs` column."""
     return {} if text is None else _inputs.decode(text)
 
 
+@readable
 def outputs_of(text: str) -> dict[str, ArtifactRef]:
     """A result's `outputs` column."""
     return _outputs.decode(text)
@@ -105,6 +127,7 @@ def run_row(run: Run) -> Row:
     )  # fmt: skip
 
 
+@readable
 def run_of(row: Row) -> Run:
     """The run of a row of sql/runs.sql's columns."""
     return Run(
@@ -125,6 +148,7 @@ def run_of(row: Row) -> Run:
     )
 
 
+@readable
 def task_of(row: Row) -> Task:
     """The task of a row of sql/tasks.sql's columns."""
     seed, error = row[13], row[20]
@@ -164,6 +188,7 @@ def attempt_row(attempt: Attempt) -> Row:
     )  # fmt: skip
 
 
+@readable
 def attempt_of(row: Row) -> Attempt:
     """The attempt of a row of sql/attempts.sql's columns."""
     return Attempt(
@@ -201,6 +226,7 @@ def artifact_of(row: Row, start: int = 0) -> ArtifactRef:
     )
 
 
+@readable
 def upstream_of(rows: Iterable[Row]) -> dict[Any, Upstream]:
     """Rows (what to call it, status, one artifact's columns or NULLs) as one Upstream for each."""
     status: dict[Any, TaskStatus] = {}
@@ -223,6 +249,7 @@ def cached_row(cached: Cached) -> Row:
     )  # fmt: skip
 
 
+@readable
 def cached_of(row: Row) -> Cached:
     """The result of a row of sql/results.sql's columns."""
     return Cached(
@@ -238,6 +265,7 @@ def cached_of(row: Row) -> Cached:
     )
 
 
+@readable
 def key_parts_of(row: Row | None) -> KeyParts | None:
     """The key parts in a row (run, path, key, static's JSON, inputs' JSON, seed)."""
     if row is None:
@@ -252,6 +280,7 @@ def key_parts_of(row: Row | None) -> KeyParts | None:
     )
 
 
+@readable
 def verdict_of(body: str, digest: str) -> Verdict:
     """The verdict of a decision's body."""
     return msgspec.convert({**from_free_json(body), "digest": digest}, Verdict)
