@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from mainspring.definition.branches import when as when
     from mainspring.definition.checkpoint import checkpoint as checkpoint
     from mainspring.definition.command import command as command
+    from mainspring.definition.notebook import notebook as notebook
     from mainspring.definition.pipeline import pipeline as pipeline
     from mainspring.definition.repeat import repeat as repeat
     from mainspring.definition.step import step as step
+    from mainspring.execution.exchange import output as output
     from mainspring.execution.telemetry import context as context
     from mainspring.execution.telemetry import figure as figure
     from mainspring.execution.telemetry import log as log
@@ -39,6 +41,8 @@ _PUBLIC = {
     "figure": "mainspring.execution.telemetry:figure",
     "init": "mainspring.app.init:init",
     "log": "mainspring.execution.telemetry:log",
+    "notebook": "mainspring.definition.notebook:notebook",
+    "output": "mainspring.execution.exchange:output",
     "pipeline": "mainspring.definition.pipeline:pipeline",
     "repeat": "mainspring.definition.repeat:repeat",
     "rng": "mainspring.execution.telemetry:rng",
@@ -58,6 +62,8 @@ __all__ = [
     "figure",
     "init",
     "log",
+    "notebook",
+    "output",
     "pipeline",
     "repeat",
     "rng",

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from mainspring.definition import checkpoint, command, literals, options, schema, types
+from mainspring.definition import checkpoint, command, literals, notebook, options, schema, types
 from mainspring.definition.bundles import load_class
 from mainspring.definition.calling import SiteWish
 from mainspring.definition.locations import at
@@ -28,6 +28,7 @@ from mainspring.records.expressions import (
     literal_of,
     references,
 )
+from mainspring.records.notebook import is_notebook
 from mainspring.records.spec import FORMAT, PipelineSpec
 
 __all__ = ["dump", "load", "trace"]
@@ -333,7 +334,11 @@ class _Reader:
 
     def _function(self, one: _Step, table: Mapping[str, Item]) -> Callee:
         uses = table["uses"]
-        definition = load_step(self._text(uses), where=self._where(uses))
+        name, where = self._text(uses), self._where(uses)
+        if is_notebook(name):
+            own = options.read(self._options(table), where=self._where(one.item))
+            return notebook.define(name, {}, name=one.name, where=where, run_options=own).callee()
+        definition = load_step(name, where=where)
         read_options = options.read(
             self._options(table), base=definition.run_options, where=self._where(one.item)
         )
