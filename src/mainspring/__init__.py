@@ -74,8 +74,15 @@ __all__ = [
 ]
 
 
+# What `%load_ext mainspring` looks for: no part of the API.
+_HOOKS = {
+    name: f"mainspring.interactive.extension:{name}"
+    for name in ("load_ipython_extension", "unload_ipython_extension")
+}
+
+
 def __getattr__(name: str) -> Any:
-    path = _PUBLIC.get(name)
+    path = _PUBLIC.get(name) or _HOOKS.get(name)
     if path is None:
         raise AttributeError(f"module 'mainspring' has no attribute {name!r}")
     module, _, attribute = path.partition(":")
