@@ -1,7 +1,10 @@
 """Run the measurements and print one table.
 
     python bench/run.py [NAME ...]      names: steps fanout engines reuse start big points install
+    python bench/run.py blobs_remote    a bucket of a Ceph gateway here, against boto3
+    python bench/run.py postgres        steps with records in PostgreSQL
     python bench/run.py peers           other systems, each in an environment of its own (minutes)
+    python bench/run.py scale           100,000 elements, 5,000 steps, 100,000 runs (10 minutes)
 
 Nothing here passes or fails: figures move with what else the machine does. Ratios are of the same
 minutes.
@@ -19,11 +22,11 @@ import timing
 from timing import Row
 
 DEFAULT = ("start", "steps", "fanout", "engines", "reuse", "points", "big", "install")
-NAMES = (*DEFAULT, "peers")
+NAMES = (*DEFAULT, "blobs_remote", "peers", "postgres", "scale")
 
 
 def main(names: list[str]) -> int:
-    """Run the named benchmarks (default: all but the peers); the exit status."""
+    """Run the named benchmarks (default: DEFAULT); the exit status."""
     unknown = [name for name in names if name not in NAMES]
     if unknown:
         print(f"error: no benchmark {unknown[0]!r}; there is {', '.join(NAMES)}", file=sys.stderr)

@@ -127,3 +127,96 @@ def points(n: int) -> tuple[float, float]:
 def logged(n: int = 10_000):
     return points(n)
 """
+
+PAST = """from mainspring import pipeline, step
+
+@step
+def load() -> str:
+    return "load"
+
+@step
+def train(data: str, turn: int) -> str:
+    return f"{data}{turn}"
+
+@step
+def score(model: str) -> str:
+    return model
+
+@pipeline
+def past(turn: int = 0) -> str:
+    return score(train(load(), turn))
+"""
+
+SHAPES = """import random
+
+from mainspring import pipeline, repeat, step
+
+@step
+def first() -> int:
+    return 0
+
+@step
+def inc(x: int) -> int:
+    return x + 1
+
+@step
+def add(x: int, y: int) -> int:
+    return x + y
+
+@step
+def join(xs: list[int]) -> int:
+    return sum(xs)
+
+def body_of(n):
+    @pipeline
+    def body(x: int) -> int:
+        for _ in range(n):
+            x = inc(x)
+        return x
+    return body
+
+def chain(n):
+    @pipeline
+    def main() -> int:
+        x = first()
+        for _ in range(n):
+            x = inc(x)
+        return x
+    return main
+
+def fan(n):
+    @pipeline
+    def main() -> int:
+        x = first()
+        return join([add(x, i) for i in range(n)])
+    return main
+
+def dag(n):
+    @pipeline
+    def main() -> int:
+        draw = random.Random(1)
+        made = [first(), first()]
+        for _ in range(n):
+            made.append(add(draw.choice(made), draw.choice(made)))
+        return made[-1]
+    return main
+
+def groups(n):
+    body = body_of(n // 5)
+    @pipeline
+    def main() -> int:
+        x = first()
+        for _ in range(5):
+            x = body(x)
+        return x
+    return main
+
+def rounds(n):
+    body = body_of(n // 4)
+    @pipeline
+    def main():
+        again = repeat(body, until=lambda out: out > n, max=4, carry={"x": "result"})
+        return again(first())
+    return main
+
+"""

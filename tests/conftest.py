@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -11,6 +12,10 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from tests.services import ceph as cephs
+from tests.services import s3 as s3s
+from tests.services.podman import Podman
+from tests.services.podman import running as podman_running
 from tests.services.postgres import Postgres, available, running
 
 settings.register_profile("local", deadline=None)
@@ -28,7 +33,12 @@ def _can_mount_tmpfs() -> bool:
 
 
 # Parts of a machine that are more than a program on PATH.
-_PROBES: dict[str, Callable[[], bool]] = {"tmpfs": _can_mount_tmpfs, "postgres": available}
+_PROBES: dict[str, Callable[[], bool]] = {
+    "tmpfs": _can_mount_tmpfs,
+    "postgres": available,
+    "torch": lambda: importlib.util.find_spec("torch") is not None,
+    "ceph": cephs.available,
+}
 
 
 @cache
@@ -71,3 +81,24 @@ def postgres() -> Iterator[Postgres]:
     """A PostgreSQL server for all tests of this process; each takes a database of its own."""
     with running() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def ceph() -> Iterator[cephs.Ceph]:
+    """A Ceph gateway for all tests of this process; each takes a bucket of its own."""
+    with cephs.running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[dict[str, str]]:
+    """The variables of a light S3 server for all tests of this process."""
+    with s3s.running() as variables:
+        yield variables
+
+
+@pytest.fixture(scope="session")
+def podman() -> Iterator[Podman]:
+    """A podman of this process's own, with a small image `shell`."""
+    with podman_running() as engine:
+        yield engine

@@ -9,8 +9,9 @@ import pytest
 import mainspring
 
 NAMES = {
-    "MainspringError", "Run", "__version__", "checkpoint", "command", "context", "figure", "init",
-    "log", "notebook", "output", "pipeline", "repeat", "rng", "step", "table", "when", "workdir",
+    "MainspringError", "Run", "__version__", "checkpoint", "command", "container", "context",
+    "figure", "init", "log", "notebook", "output", "pipeline", "repeat", "rng", "step",
+    "table", "when", "workdir",
 }  # fmt: skip
 REFERENCE = Path(__file__).parents[1] / "docs/reference/python.md"
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mainspring.definition.branches import when as when
     from mainspring.definition.checkpoint import checkpoint as checkpoint
     from mainspring.definition.command import command as command
+    from mainspring.definition.container import container as container
     from mainspring.definition.notebook import notebook as notebook
     from mainspring.definition.pipeline import pipeline as pipeline
     from mainspring.definition.repeat import repeat as repeat
@@ -37,6 +38,7 @@ _PUBLIC = {
     "Run": "mainspring.app.handle:Run",
     "checkpoint": "mainspring.definition.checkpoint:checkpoint",
     "command": "mainspring.definition.command:command",
+    "container": "mainspring.definition.container:container",
     "context": "mainspring.execution.telemetry:context",
     "figure": "mainspring.execution.telemetry:figure",
     "init": "mainspring.app.init:init",
@@ -58,6 +60,7 @@ __all__ = [
     "__version__",
     "checkpoint",
     "command",
+    "container",
     "context",
     "figure",
     "init",

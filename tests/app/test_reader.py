@@ -87,3 +87,17 @@ def test_memory_is_bounded(blobs: MemoryBlobs) -> None:
     for number in range(300):
         artifacts.value(stored(blobs, number))
     assert len(artifacts._values) <= 256
+
+
+def test_only_the_index_and_the_large_value_read_last_are_remembered(
+    blobs: MemoryBlobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "INDEX_ENTRIES", 5)
+    monkeypatch.setattr(reader, "LARGE", 5)
+    artifacts = Artifacts(blobs)
+    lists = [stored(blobs, [n] * 4) for n in range(3)]
+    for ref in lists:
+        assert len(artifacts.elements(ref)) == 4
+        assert artifacts.value(ref) == artifacts.value(ref)
+    assert list(artifacts._elements) == [lists[-1].digest]
+    assert len(artifacts._values) == 1

@@ -148,7 +148,8 @@ def test_what_a_machine_had_when_it_went_is_tried_again_on_another(
     (two / "blobs").symlink_to(one / "blobs")
     monkeypatch.setenv("MAINSPRING_HOME", str(one))
     queued = command(root, "run", "--queue", "-p", f"mark={mark}")
-    assert queued.wait(60) == 0
+    said, _ = queued.communicate(timeout=60)
+    assert queued.returncode == 0, said.decode()
     first = command(root, "engine")
     end = time.monotonic() + 60
     while not (mark.exists() and mark.read_text()) and time.monotonic() < end:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import re
@@ -13,7 +14,10 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import environment
 
-from mainspring.cli.live import _bar, _fitting
+from mainspring.cli import live
+from mainspring.cli.live import LiveProgress, _bar, _fitting
+from mainspring.cli.screen import Screen
+from mainspring.cli.tally import Tally
 from mainspring.cli.tree import Entry, fold
 
 
@@ -95,3 +99,16 @@ def test_what_is_at_work_is_shown_when_not_all_fits() -> None:
     assert len(shown) == 10
     assert {"busy", "bad"} <= {row.label for row in shown}
     assert shown[-1].label == "… and 93 more lines"
+
+
+def test_a_large_tree_is_folded_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    tally = Tally([], {}, lambda _: None)
+    tally.entries = {"a": Entry("a", "step", "running")}
+    progress = LiveProgress(Screen(io.StringIO(), color=False), tally)
+    clock = iter([10.0, 10.1, 11.0, 12.2, 12.3, 12.4, 12.5])
+    monkeypatch.setattr(live.time, "monotonic", lambda: next(clock))
+    first = progress._folded()  # takes 0.1 s: the next one not before 12.1
+    assert progress._folded() is first
+    assert progress._folded() is not first
+    progress._over = True
+    assert progress._folded() is not first  # the last picture is of the end

@@ -184,7 +184,7 @@ class QueueContract:
             tx.settle(last, S.SKIPPED, 1.0)
             done = tx.task(top)
             assert (done.status, done.pending, done.total, done.expanded) == (S.READY, 0, 3, 3)
-            assert tx.child_outputs(top) == [
+            assert list(tx.child_outputs(top)) == [
                 (0, S.SUCCEEDED, {"result": ref(str(kids[1]))}),
                 (1, S.SUCCEEDED, {"result": ref(str(kids[0]))}),
                 (2, S.SKIPPED, {}),

@@ -175,7 +175,7 @@ def test_refused_with_place(project, name):
 
 # What is refused when the module is imported, or outside of a pipeline.
 MODULES = {
-    "generator": ("@step  # !\ndef f():\n    yield 1", "step `f` is a generator"),
+    "generator": ("@step  # !\nasync def f():\n    yield 1", "step `f` is an async generator"),
     "async": ("@step  # !\nasync def f(): ...", "step `f` is async"),
     "star": ("@step  # !\ndef f(*a): ...", "takes *args"),
     "double star": ("@step  # !\ndef f(**a): ...", "takes **kwargs"),

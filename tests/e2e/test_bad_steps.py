@@ -91,10 +91,6 @@ STEPS = '''
         pass
 
     @step
-    def a_generator() -> Any:
-        return (i for i in range(3))
-
-    @step
     def a_lock() -> Any:
         return threading.Lock()
 
@@ -254,7 +250,6 @@ def test_the_engine_goes_on(ended: Ended) -> None:
         ("too_many", ["too_many", "2", "3"]),
         ("not_the_dataclass", ["not_the_dataclass", "Shape", "dict"]),
         ("nothing", ["nothing", "Shape", "None"]),
-        ("a_generator", ["generator"]),
         ("a_lock", ["lock"]),
         ("an_open_file", ["TextIOWrapper"]),
         ("a_lambda_in_a_list", ["lambda|function"]),

@@ -233,7 +233,7 @@ def test_elements_of_a_class_stay_what_they_are(lab: Lab) -> None:
     ref = lab.artifacts.json_of([point(1), 3])
     made = expanded(lab, mapped("t", "a", a="${{ steps.x }}"), x=ref)
     first, entries = element_inputs(made, 0)
-    assert first == {"a": Stored(ref=ref, index=0)}
+    assert first == {"a": Stored(ref=ref, index=0, element=lab.artifacts.elements(ref)[0])}
     assert entries["a"] == lab.artifacts.elements(ref)[0]
     assert element_inputs(made, 1) == ({"a": Literal(value=3)}, {})
 

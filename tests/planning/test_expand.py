@@ -126,7 +126,7 @@ def close(lab: Lab, *statuses: TaskStatus, outputs: tuple[str, ...] = ("result",
         (i, status, {name: lab.artifacts.json_of([name, i]) for name in outputs})
         for i, status in enumerate(statuses)
     ]
-    return close_map(node.node("m"), children, lab.artifacts)
+    return close_map(node.node("m"), lambda: children, lab.artifacts)
 
 
 def test_a_map_gathers_its_elements_in_order(lab: Lab) -> None:

@@ -224,8 +224,9 @@ def test_an_element_of_a_list_that_a_step_returned() -> None:
 
 def test_an_element_of_a_class_keeps_it(lab: Lab) -> None:
     done = lab.artifacts.json_of([point(1), {"x": 2}])
-    assert resolve(lab, "${{ steps.a[0] }}", a=done) == Stored(ref=done, index=0)
-    assert resolve(lab, "${{ steps.a[-2] }}", a=done) == Stored(ref=done, index=0)
+    kept = Stored(ref=done, index=0, element=lab.artifacts.elements(done)[0])
+    assert resolve(lab, "${{ steps.a[0] }}", a=done) == kept
+    assert resolve(lab, "${{ steps.a[-2] }}", a=done) == kept
     # Where plain data says it all, the key depends on the element alone.
     assert resolve(lab, "${{ steps.a[1] }}", a=done) == Literal(value={"x": 2})
     assert resolve(lab, "${{ steps.a[0].x }}", a=done) == Literal(value=1)

@@ -175,7 +175,7 @@ def test_a_row_that_was_deleted_comes_back(
 ) -> None:
     one = leases(url, tmp_path / "a", 1.0)
     one.hold("e1")
-    postgres.execute("DELETE FROM engines", url)
+    postgres.execute("DELETE FROM mainspring.engines", url)
     assert seconds_until(lambda: leases(url, tmp_path / "b").alive("e1")) < 10
     one.release("e1")
 

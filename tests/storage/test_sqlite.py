@@ -316,7 +316,7 @@ def test_ten_thousand_runs_are_listed_from_an_index(store: SqliteStore) -> None:
         (("tasks",), "elements", "tasks_parent"),
         (("tasks", "queue"), "unsettled", "tasks_status"),
         (("tasks", "queue"), "any_status", "tasks_status"),
-        (("tasks", "queue"), "open_maps", "tasks_ready_child"),
+        (("tasks", "queue"), "open_maps", "tasks_now_child"),
         (("tasks", "queue"), "computing", "tasks_computing"),
         (("tasks", "queue"), "wake", "tasks_awaiting"),
         (("tasks", "queue"), "release", "PRIMARY KEY"),

@@ -52,7 +52,7 @@ def test_children_come_by_index_whatever_their_ids(store: SqliteStore) -> None:
             [new(f"m[{i}]", TaskStatus.REUSED, parent=parent, index=i, outputs={"x": ref(str(i))})
              for i in (2, 0, 1)],
         )  # fmt: skip
-        found = tx.child_outputs(parent)
+        found = list(tx.child_outputs(parent))
     assert found == [(i, TaskStatus.REUSED, {"x": ref(str(i))}) for i in range(3)]
     children = store.read.tasks("r1", parent=parent)
     assert {task.index for task in children} == {0, 1, 2}

@@ -17,12 +17,13 @@ from mainspring.records.runs import Run
 from mainspring.storage.serializers import registry
 
 SUFFIXES = {
-    "json": ".json", "text": ".txt", "bytes": ".bin", "npy": ".npy", "pandas": ".arrow",
-    "skops": ".skops", "pickle": ".pickle",
+    "json": ".json", "text": ".txt", "bytes": ".bin", "npy": ".npy", "skops": ".skops",
+    "pickle": ".pickle", "arrow": ".arrow", "safetensors": ".safetensors", "onnx": ".onnx",
+    "xgboost": ".ubj", "lightgbm": ".txt", "plotly": ".json", "image": ".png", "figure": ".png",
 }  # fmt: skip
 """File name endings; the blob itself is such a file."""
 
-PACKED = frozenset({"list", "dict"})
+PACKED = frozenset({"list", "dict", "object"})
 FILES = frozenset({"file", "directory"})
 
 

@@ -39,10 +39,12 @@ class Code:
     def static(self, work: StepNode | CommandNode) -> tuple[str, Static]:
         """Return the digest and the record of a step's static part. Raises DefinitionError."""
         code = work.uses if isinstance(work, StepNode) else (work.command, work.shell, work.files)
-        name = repr((code, work.options, work.outputs))
+        # An image may be built anew at any time: which one is meant is asked each time.
+        image = _image(work)
+        name = repr((code, work.options, work.outputs, image))
         found = self._statics.get(name)
         if found is None:
-            made = self._step(work) if isinstance(work, StepNode) else self._command(work)
+            made = self._step(work) if isinstance(work, StepNode) else self._command(work, image)
             found = self._statics[name] = (_identity(made), made)
         return found
 
@@ -83,7 +85,7 @@ class Code:
             )
         return notebook_fingerprint(self._base, work.uses)
 
-    def _command(self, work: CommandNode) -> Static:
+    def _command(self, work: CommandNode, image: dict[str, str]) -> Static:
         parts: list[CodePart] = []
         for path in work.files:
             digest = self._files.get(path)
@@ -92,7 +94,7 @@ class Code:
             parts.append(CodePart(name=path, digest=digest, where=path))
         text = digest_bytes(f"{work.shell}\0{work.command}".encode())
         parts.append(CodePart(name="command", digest=text, where=work.where))
-        return self._static(work, tuple(parts), {}, _program(work))
+        return self._static(work, tuple(parts), {}, image or _program(work))
 
     def _static(
         self,
@@ -124,6 +126,16 @@ def _identity(static: Static) -> str:
 def _variable(name: str) -> str:
     value = os.environ.get(name)
     return "unset" if value is None else digest_bytes(value.encode())
+
+
+def _image(work: StepNode | CommandNode) -> dict[str, str]:
+    """Which image a container's step means now, by its id, and whether it has a network."""
+    if isinstance(work, StepNode) or not work.image:
+        return {}
+    from mainspring.execution import containers
+
+    found = containers.image_id(work.image, work.where)
+    return {"image": found, "network": "yes" if work.network else "no"}
 
 
 def _program(work: CommandNode) -> dict[str, str]:

@@ -151,7 +151,7 @@ def _gone(count: int, total: int, how: str) -> Check:
 def _blobs(project: Project) -> Check:
     """Read every blob there is; a damaged one is moved aside by the store."""
     bad = total = 0
-    for digest, _ in sorted(project.blobs.all()):
+    for digest, *_ in sorted(project.blobs.listing()):
         total += 1
         try:
             if not _whole(project, digest):

@@ -144,8 +144,8 @@ class Kept:
 
     def _blobs(self, young: float) -> Iterator[Waste]:
         blobs = self.project.blobs
-        for digest, size in sorted(blobs.all()):
-            if digest not in self.blobs and _changed(_blob_file(self.project, digest)) < young:
+        for digest, size, since in sorted(blobs.listing()):
+            if digest not in self.blobs and since < young:
                 yield Waste(kind="blob", name=digest, size=size, reason="nothing refers to it")
         for entry in _entries(self.project.home / "blobs" / "corrupt"):
             yield self._file("file", entry, "damaged")
@@ -200,10 +200,6 @@ def _remove(path: Path) -> None:
 
 def _entries(directory: Path) -> list[Path]:
     return sorted(directory.iterdir()) if directory.is_dir() else []
-
-
-def _blob_file(project: Project, digest: str) -> Path:
-    return project.home / "blobs" / "blake3" / digest[7:9] / digest[9:]
 
 
 def _changed(path: Path) -> float:

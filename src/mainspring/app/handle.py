@@ -156,7 +156,13 @@ class Run(Generic[R]):
         work = self.project.home / "cache" / "opened" / self.id
 
         def load(stored: Stored) -> Any:
-            return registry.load(stored.ref, self.project.blobs, index=stored.index, workdir=work)
+            return registry.load(
+                stored.ref,
+                self.project.blobs,
+                index=stored.index,
+                element=stored.element,
+                workdir=work,
+            )
 
         values = {name: value_of(resolver.input(b), load) for name, b in graph.outputs.items()}
         return {name: None if value is MISSING else value for name, value in values.items()}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, cast
 
 import msgspec
@@ -13,13 +12,18 @@ from mainspring.records.artifacts import ArtifactRef, ElementRef
 from mainspring.records.errors import BlobError, DefinitionError, SerializationError
 from mainspring.records.ports import Blobs
 from mainspring.storage.serializers import jsonvalues, registry
+from mainspring.storage.serializers.contents import PLAIN
 
 LIMIT = 64 << 20
 """Largest value, in bytes, that an expression or a map over JSON may read."""
 
+LARGE = 1 << 20
+"""Of values larger than this, in bytes, only the one read last is remembered."""
+
+INDEX_ENTRIES = 100_000
+"""How many entries of indexes are remembered, at most, beside those of the list read last."""
+
 READABLE = frozenset({"json", "text"})
-_PLAIN = frozenset({"int", "float", "bool", "str", "NoneType"})
-_TAG = re.compile(rb'"\$(?:dataclass|struct|enum|namedtuple)":\["([^"]+)"')
 
 
 class Artifacts:
@@ -28,6 +32,7 @@ class Artifacts:
     def __init__(self, blobs: Blobs) -> None:
         self._blobs = blobs
         self._values: dict[str, Any] = {}
+        self._large = ""
         self._elements: dict[str, tuple[ElementRef, ...]] = {}
         self._classes: dict[str, frozenset[str]] = {}
 
@@ -43,59 +48,49 @@ class Artifacts:
         name = f"{ref.format}:{ref.digest}"
         if name not in self._values:
             _make_room(self._values, 256)
+            if ref.size > LARGE:
+                self._values.pop(self._large, None)
+                self._large = name
             self._values[name] = self._load(ref)
         found = self._values[name]
         return found if index is None else found[index]
 
     def elements(self, ref: ArtifactRef) -> tuple[ElementRef, ...]:
         """The index of a list artifact."""
-        if ref.digest not in self._elements:
+        found = self._elements.get(ref.digest)
+        if found is None:
+            found = registry.index_of(ref, self._blobs)
             _make_room(self._elements, 16)
-            self._elements[ref.digest] = tuple(registry.index_of(ref, self._blobs))
-        return self._elements[ref.digest]
+            while self._elements and _held(self._elements) + len(found) > INDEX_ENTRIES:
+                _make_room(self._elements, len(self._elements))
+            self._elements[ref.digest] = found
+        return found
 
     def list_of(self, elements: Iterable[ArtifactRef]) -> ArtifactRef:
         """The list artifact of these elements; its index is stored."""
-        return registry.make_list(list(elements), self._blobs)
+        return registry.make_list(elements, self._blobs)
 
     def json_of(self, value: Any) -> ArtifactRef:
         """The JSON artifact of a computed value, stored."""
         return registry.dump(value, None, self._blobs)
 
     def classes(self, ref: ArtifactRef) -> frozenset[str]:
-        """The classes (`module:Class`) of the objects that a JSON value (or list of such) holds."""
-        if ref.format not in ("json", "list", "dict") or ref.type in _PLAIN:
+        """The classes (`module:Class`) of the objects that a value holds, at any depth."""
+        if ref.type in PLAIN:
             return frozenset()
         if ref.digest not in self._classes:
             _make_room(self._classes, 4096)
-            self._classes[ref.digest] = frozenset(self._find_classes(ref))
+            self._classes[ref.digest] = frozenset(registry.classes(ref, self._blobs))
         return self._classes[ref.digest]
-
-    def _find_classes(self, ref: ArtifactRef) -> Iterator[str]:
-        if ref.format == "json":
-            yield from _classes_in(self._blobs.read(ref.digest))
-        elif ref.format == "list":
-            for element in self.elements(ref):
-                if element.format == "json" and element.type not in _PLAIN and element.offset < 0:
-                    yield from _classes_in(self._blobs.read(element.digest))
-        if ref.format == "dict" or any(e.offset >= 0 for e in self._packed(ref)):
-            # JSON lies between other bytes in a packed blob; only it can look like this.
-            with self._blobs.path(ref.digest).open("rb") as file:
-                yield from _classes_in(file.read(LIMIT))
-
-    def _packed(self, ref: ArtifactRef) -> tuple[ElementRef, ...]:
-        found = self.elements(ref) if ref.format == "list" else ()
-        return tuple(e for e in found if e.format in ("json", "dict") and e.type not in _PLAIN)
 
     def complete(self, ref: ArtifactRef) -> bool:
         """Its blob and every blob that it refers to are there, with the right bytes."""
         try:
-            self._blobs.path(ref.digest)
-            for digest in registry.references(ref, self._blobs):
-                self._blobs.path(digest)
+            return self._blobs.intact(ref.digest, ref.size) and all(
+                self._blobs.intact(digest) for digest in registry.references(ref, self._blobs)
+            )
         except (BlobError, SerializationError):
             return False
-        return True
 
     def _load(self, ref: ArtifactRef) -> Any:
         if ref.format == "text":
@@ -113,10 +108,6 @@ class Artifacts:
             raise DefinitionError(
                 f"a value of {size:,} bytes is too large for an expression", hint="write a step"
             )
-
-
-def _classes_in(data: bytes) -> Iterator[str]:
-    return (found.decode() for found in _TAG.findall(data))
 
 
 def plain(value: Any) -> Any:
@@ -140,6 +131,10 @@ def plain(value: Any) -> Any:
     if tag in ("$tuple", "$escaped"):
         return plain(content) if tag == "$tuple" else {k: plain(v) for k, v in content.items()}
     return jsonvalues.decode(msgspec.json.encode(table))
+
+
+def _held(cache: dict[str, tuple[ElementRef, ...]]) -> int:
+    return sum(map(len, cache.values()))
 
 
 def _make_room(cache: dict[str, Any], limit: int) -> None:

@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Protocol
 
+from mainspring.definition import quantities
 from mainspring.records.errors import ProjectError
-from mainspring.records.stores import Leases
+from mainspring.records.ports import Blobs
+from mainspring.records.stores import Leases, Store
 from mainspring.settings import StorageTable
 from mainspring.storage.blobs import LocalBlobs
 from mainspring.storage.leases import FileLeases
 from mainspring.storage.sqlite import SqliteStore
 
 
-def open_store(chosen: StorageTable, home: Path, *, migrate: bool = False) -> SqliteStore:
+class ProjectStore(Store, Protocol):
+    """A store that can be asked whether it is whole."""
+
+    def integrity(self) -> list[str]:
+        """What is wrong with it; empty when nothing is."""
+        ...
+
+
+def open_store(chosen: StorageTable, home: Path, *, migrate: bool = False) -> ProjectStore:
     """Open the project's records. Raises ProjectError, StoreError."""
-    if chosen.store is not None:
-        raise ProjectError("unknown kind of store", where="storage.store")
-    return SqliteStore(home / "store.db", migrate=migrate)
+    if chosen.store is None:
+        return SqliteStore(home / "store.db", migrate=migrate)
+    if not chosen.store.startswith(("postgresql://", "postgres://")):
+        raise ProjectError(
+            "unknown kind of store",
+            where="storage.store",
+            hint="give a URL that begins with postgresql://, or nothing for a file in the home",
+        )
+    from mainspring.storage.postgres import PostgresStore
+
+    return PostgresStore(chosen.store, migrate=migrate)
 
 
 def open_leases(chosen: StorageTable, home: Path, *, ttl: float = 10.0) -> Leases:
@@ -29,8 +49,13 @@ def open_leases(chosen: StorageTable, home: Path, *, ttl: float = 10.0) -> Lease
     return PostgresLeases(chosen.store, home / "engines", ttl=ttl)
 
 
-def open_project_blobs(chosen: StorageTable, home: Path) -> LocalBlobs:
+def open_project_blobs(chosen: StorageTable, home: Path) -> Blobs:
     """Open the project's values. Raises ProjectError, BlobError."""
-    if chosen.blobs is not None:
-        raise ProjectError("unknown kind of blobs", where="storage.blobs")
-    return LocalBlobs(home / "blobs")
+    if chosen.blobs is None:
+        return LocalBlobs(home / "blobs")
+    from mainspring.storage.bucket_access import access_variables
+    from mainspring.storage.remote import RemoteBlobs
+
+    limit = quantities.size(chosen.cache, name="cache", where="storage.cache")
+    variables = access_variables(os.environ)
+    return RemoteBlobs(chosen.blobs, home / "cache" / "blobs", limit, variables)

@@ -248,6 +248,17 @@ class Check(View, frozen=True, kw_only=True):
     hint: str | None = None
 
 
+class StoreView(View, frozen=True, kw_only=True):
+    """`mainspring store`: where the store is, its format's number, what is wrong with it, and,
+    after a copy, how many rows each of its tables has."""
+
+    place: str
+    version: int
+    faults: list[str]
+    rows: dict[str, int] = {}
+    format: str = "mainspring.store/1"
+
+
 class DoctorView(View, frozen=True, kw_only=True):
     """`mainspring doctor`; `status` is the worst of its checks."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Iterator
 
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -18,6 +19,7 @@ from mainspring.cli.tree import SETTLED, Row, fold
 from mainspring.execution.context import Event
 
 PER_SECOND = 8
+SHARE = 0.05  # of the time, at most, that folding a large tree may take
 BAR = 20
 _WHEEL = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _ASIDE = 4  # lines that the tree leaves free
@@ -29,6 +31,9 @@ class LiveProgress:
     def __init__(self, screen: Screen, tally: Tally) -> None:
         self._tally = tally
         self._note = ""
+        self._rows: list[Row] = []
+        self._stale = 0.0
+        self._over = False
         self._console = Console(
             file=screen.stream if isinstance(screen.stream, io.TextIOBase) else None,
             no_color=not screen.color,
@@ -53,6 +58,7 @@ class LiveProgress:
 
     def end(self) -> None:
         """Draw the last picture and leave it there."""
+        self._over = True
         self._live.stop()
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -61,12 +67,21 @@ class LiveProgress:
         for _ in range(3):
             table.add_column(no_wrap=True)
         table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
-        rows = fold(list(self._tally.entries.values()), groups=True)
-        for row in _fitting(rows, room):
+        for row in _fitting(self._folded(), room):
             table.add_row(*self._cells(row))
         yield table
         if self._note:
             yield Text(self._note, style="yellow")
+
+    def _folded(self) -> list[Row]:
+        """The lines of the tree; of one so large that folding it takes long, those of a while ago:
+        the engine waits while this thread computes."""
+        begun = time.monotonic()
+        if begun >= self._stale or self._over:
+            self._rows = fold(list(self._tally.entries.values()), groups=True)
+            now = time.monotonic()
+            self._stale = now + (now - begun) / SHARE
+        return self._rows
 
     def _cells(self, row: Row) -> Iterator[Text]:
         sign, style = wording.symbol_of(row.status)

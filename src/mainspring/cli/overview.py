@@ -25,6 +25,7 @@ GROUPS: dict[str, dict[str, str]] = {
     },
     "Keep in order": {
         "gc": "delete what no run refers to",
+        "store": "check, migrate or copy the project's records",
         "doctor": "check Python, the machine and the project's store",
     },
 }

@@ -81,10 +81,10 @@ def reason_of(task: PlannedTask) -> str:
 
 def summary(plan: Plan) -> str:
     """One line: how many tasks of each kind, and how long it may take."""
-    maps = {task.path for task in plan.tasks if task.kind == "map"}
-    expanded = {task.path.rpartition("[")[0] for task in plan.tasks if task.kind == "element"}
-    counted = [task for task in plan.tasks if task.path not in maps & expanded]
-    counts = Counter(task.choice for task in counted)
+    counts: Counter[str] = Counter()
+    for task in plan.tasks:
+        if task.kind != "element":
+            counts.update(task.elements or {task.choice: 1})
     parts = [f"{counts[choice]} {word}" for choice, (_, _, word) in SIGNS.items() if counts[choice]]
     text = ", ".join(parts) or "nothing to do"
     if plan.expected is not None:

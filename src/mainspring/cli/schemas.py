@@ -33,6 +33,7 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "written": views.WrittenView,
     "gc": views.WasteView,
     "doctor": views.DoctorView,
+    "store": views.StoreView,
     "error": ErrorView,
 }
 

@@ -19,12 +19,15 @@ _TOWER: dict[type, tuple[type, ...]] = {
 }
 
 
+_STREAMS = (collections.abc.Iterator, collections.abc.Generator)
+
+
 def assignable(source: Any, target: Any) -> bool:
     """Say whether a `source` value may be given to a `target` port.
 
     Of a union as source it is enough that one member fits: which one it is, only the run shows.
     """
-    source, target = strip(source), strip(target)
+    source, target = _stored(strip(source)), strip(target)
     if is_unknown(source) or is_unknown(target) or source == target:
         return True
     sources, targets = members(source), members(target)
@@ -38,6 +41,14 @@ def assignable(source: Any, target: Any) -> bool:
     if given is None or wanted is None:
         return True
     return _class_fits(given, wanted) and _arguments_fit(source, target)
+
+
+def _stored(source: Any) -> Any:
+    """What becomes of an output on its way: what an iterator gives is stored as a list."""
+    if types.class_of(source) not in _STREAMS:
+        return source
+    args = typing.get_args(source)
+    return list[args[0]] if args else list
 
 
 def _class_fits(given: Any, wanted: Any) -> bool:
@@ -223,6 +234,8 @@ def is_data(annotation: Any) -> bool:
 
 def _member_is_data(member: Any) -> bool:
     kind = typing.get_origin(member) or member
+    if kind in _STREAMS:
+        return False  # its elements are, and they are stored one by one
     if (
         is_unknown(member)
         or not isinstance(kind, type)

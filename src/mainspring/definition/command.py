@@ -75,6 +75,8 @@ class CommandDefinition:
             outputs=self.node.outputs,
             files=self.node.files,
             shell=self.node.shell,
+            image=self.node.image,
+            network=self.node.network,
             options=self.run_options,
             **common,
         )
@@ -118,6 +120,8 @@ def define(
     where: str,
     run_options: Options,
     wish: SiteWish,
+    image: str = "",
+    network: bool = False,
 ) -> CommandDefinition:
     """Return the checked definition; `name` None: that of the program."""
     _check_text(text, shell, where)
@@ -138,6 +142,8 @@ def define(
         outputs={key: relative(path, f"outputs.{key}", where) for key, path in outputs.items()},
         files=tuple(relative(path, "files", where) for path in files),
         shell=shell,
+        image=image,
+        network=network,
     )
     _check_apart(node.outputs, where)
     return CommandDefinition(node, {k: Port(a, True) for k, a in found.items()}, run_options, wish)

@@ -18,11 +18,12 @@ from mainspring.definition.handles import parameter
 from mainspring.definition.locations import location, project_root
 from mainspring.definition.nodes import Callee, Port
 from mainspring.definition.options import SiteOptions, StepOptions
+from mainspring.definition.step import StepDefinition, load_step
 from mainspring.definition.tracing import Graph, required
 from mainspring.definition.values import given as given_as
 from mainspring.records import ipynb
 from mainspring.records.errors import DefinitionError
-from mainspring.records.notebook import SUFFIX
+from mainspring.records.notebook import SUFFIX, is_notebook
 from mainspring.records.spec import Node, Options, PipelineSpec, StepNode
 
 EXECUTED = "notebook"
@@ -164,6 +165,13 @@ def alone(definition: NotebookDefinition, given: Collection[str]) -> PipelineSpe
         made = place(graph, definition.callee(), (), handles, SiteWish(), where=definition.path)
         outputs = {name: given_as(made[name], definition.path) for name in definition.outputs}
         return graph.finish(outputs, bundle="dict", whole=dict).spec
+
+
+def load_used(uses: str, *, name: str, where: str) -> NotebookDefinition | StepDefinition[..., Any]:
+    """Return what `uses` of a pipeline's file names: a notebook, or a Python step."""
+    if is_notebook(uses):
+        return define(uses, {}, name=name, where=where, run_options=Options())
+    return load_step(uses, where=where)
 
 
 def _content(path: str, where: str) -> bytes:

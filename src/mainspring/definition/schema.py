@@ -51,6 +51,8 @@ class Command(Run, kw_only=True):
     outputs: dict[str, str] = {}
     files: list[str] = []
     shell: bool = False
+    image: str = ""
+    network: bool = False
 
 
 class Checkpoint(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

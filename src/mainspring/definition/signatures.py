@@ -31,7 +31,8 @@ def checked(function: object, what: str, *, where: str) -> FunctionType:
         (_COROUTINE, "async"),
         (_ASYNC_GENERATOR, "an async generator"),
     ):
-        if flags & bit:
+        # What a step yields is stored as a list, element by element.
+        if flags & bit and (what, bit) != ("step", _GENERATOR):
             raise DefinitionError(
                 f"{what} `{inner.__name__}` is {word}", where=place, hint="return the whole result"
             )

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from mainspring.definition import checkpoint, command, literals, notebook, options, schema, types
+from mainspring.definition import checkpoint, command, container, literals, options, schema, types
 from mainspring.definition.bundles import load_class
 from mainspring.definition.calling import SiteWish
 from mainspring.definition.locations import at
 from mainspring.definition.nodes import Callee, Port, Site
+from mainspring.definition.notebook import load_used
 from mainspring.definition.pipeline import group, load_pipeline
 from mainspring.definition.repeat import read, repeated
-from mainspring.definition.step import load_step
 from mainspring.definition.tracing import Graph, Traced
 from mainspring.definition.yaml_syntax import Item, parse, plain
 from mainspring.definition.yaml_writer import dump
@@ -28,7 +28,6 @@ from mainspring.records.expressions import (
     literal_of,
     references,
 )
-from mainspring.records.notebook import is_notebook
 from mainspring.records.spec import FORMAT, PipelineSpec
 
 __all__ = ["dump", "load", "trace"]
@@ -334,11 +333,7 @@ class _Reader:
 
     def _function(self, one: _Step, table: Mapping[str, Item]) -> Callee:
         uses = table["uses"]
-        name, where = self._text(uses), self._where(uses)
-        if is_notebook(name):
-            own = options.read(self._options(table), where=self._where(one.item))
-            return notebook.define(name, {}, name=one.name, where=where, run_options=own).callee()
-        definition = load_step(name, where=where)
+        definition = load_used(self._text(uses), name=one.name, where=self._where(uses))
         read_options = options.read(
             self._options(table), base=definition.run_options, where=self._where(one.item)
         )
@@ -358,6 +353,12 @@ class _Reader:
             where=where,
             run_options=options.read(self._options(table), where=where),
             wish=SiteWish(),
+            image=container.check_image(self._text(table["image"]), where)
+            if "image" in table
+            else "",
+            network=container.check_network(
+                plain(table["network"]) if "network" in table else False, "image" in table, where
+            ),
         ).callee()
 
     def _command_inputs(self, item: Item | None) -> dict[str, Any] | None:

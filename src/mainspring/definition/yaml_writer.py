@@ -159,6 +159,10 @@ def _command(node: CommandNode) -> dict[str, Any]:
         made["files"] = list(node.files)
     if node.shell:
         made["shell"] = True
+    if node.image:
+        made["image"] = node.image
+    if node.network:
+        made["network"] = True
     if node.map:
         made["map"] = list(node.map)
     return {**made, **_options(node.options, Options())}

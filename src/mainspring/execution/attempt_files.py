@@ -83,13 +83,14 @@ def open_plain(path: str | Path) -> BinaryIO:
 class AttemptFiles:
     """Paths of one attempt, as text: they are made on the critical path of every attempt."""
 
-    __slots__ = ("directory", "lock", "log", "media", "metrics", "outcome", "work")
+    __slots__ = ("container", "directory", "lock", "log", "media", "metrics", "outcome", "work")
 
     def __init__(self, home: str | Path, attempt: str) -> None:
         directory = f"{home}/attempts/{attempt}"
         self.directory = directory
         self.outcome = directory + "/outcome.json"
         self.log = directory + "/log"
+        self.container = directory + "/container"
         self.lock = directory + "/lock"
         self.metrics = directory + "/metrics.jsonl"
         self.media = directory + "/media.jsonl"

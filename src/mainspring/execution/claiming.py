@@ -215,6 +215,9 @@ class Claiming:
     ) -> None:
         keyed = made.keyed
         other = turn.tx.computing(keyed.key) if made.cacheable else None
+        if other == "":  # another engine is just deciding on this key: the next turn asks again
+            self._held[task.id] = Held(task.run, task.node, made, self._tick())
+            return
         if other is not None:
             turn.tx.park(task.id, f"{other} computes the same", keyed.key)
             return

@@ -32,6 +32,7 @@ _PLACE = re.compile(r"\{(inputs|outputs)\.([A-Za-z_][\w-]*)\}")
 _SUFFIXES = {
     **{"json": ".json", "text": ".txt", "bytes": ".bin", "npy": ".npy", "parquet": ".parquet"},
     **{"arrow": ".arrow", "safetensors": ".safetensors", "skops": ".skops", "onnx": ".onnx"},
+    **{"xgboost": ".ubj", "lightgbm": ".txt", "plotly": ".json", "image": ".png", "figure": ".png"},
     **{"pickle": ".pkl", "csv": ".csv"},
 }
 _AS_TEXT = frozenset({"json", "text"})
@@ -54,7 +55,7 @@ def run(order: Order, snapshot: str, files: AttemptFiles, blobs: Blobs) -> dict[
     outputs = {name: _output_path(name, path, work) for name, path in order.outputs.items()}
     words = _words(order, values, {name: str(path) for name, path in outputs.items()})
     start = os.path.getsize(files.log) if os.path.exists(files.log) else 0
-    code = _call(words, work)
+    code = _contained(order, words, files) if order.image else _call(words, work)
     if code != 0:
         raise CommandError(
             f"{_ending(words, code)}\n{_tail(files.log, start)}".rstrip(),
@@ -164,6 +165,12 @@ def _call(words: list[str], work: Path) -> int:
         # Whoever took the attempt away writes its outcome.
         os._exit(128 + signal.SIGTERM)
     return code
+
+
+def _contained(order: Order, words: list[str], files: AttemptFiles) -> int:
+    from mainspring.execution import containers
+
+    return containers.run(order, words, files)
 
 
 def _ending(words: list[str], code: int) -> str:

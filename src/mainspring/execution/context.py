@@ -113,7 +113,8 @@ class RunContext:
     def close(self, tx: Transaction, task: Task, node: GraphNode) -> Closed | Failed | NextRound:
         """Say what a map or repeat whose children are settled comes to."""
         if not isinstance(node.work, RepeatNode):
-            return close_map(node, tx.child_outputs(task.id), self.context.reader)
+            self.maps.pop(task.id, None)  # its elements are needed no more
+            return close_map(node, lambda: tx.child_outputs(task.id), self.context.reader)
 
         def upstream(path: str) -> Upstream:
             return tx.tasks_by_path(task.run, [path])[path][1]

@@ -76,7 +76,7 @@ class Engine(Claiming):
 
         Raises StoreUnavailableError when the store stays away for longer than `patience`.
         """
-        self.leases.hold(self.id)
+        self._hold()
         try:
             rest = self._lasting(lambda: self.start(runs))
             while self._runs:
@@ -89,7 +89,7 @@ class Engine(Claiming):
     def serve(self, find: Find, *, until_idle: bool = False) -> dict[str, RunStatus]:
         """Work on the runs that `find` names, and on those that it will name, until `drain` (or,
         `until_idle`, until none is left); return the statuses of those that came to rest."""
-        self.leases.hold(self.id)
+        self._hold()
         rest: dict[str, RunStatus] = {}
         outcomes: list[Outcome] = []
         try:
@@ -144,6 +144,8 @@ class Engine(Claiming):
             for outcome in outcomes:
                 self._settle(turn, outcome)
             taken = self._heed_wishes(turn) if look or self._interrupted else []
+            if look:
+                turn.tx.wake_stale(self._runs)
             orders = [] if self._draining else self._claim(turn, look=look)
             for run in self._runs if look or not orders else ():
                 rules.end_run(turn, run)
@@ -181,6 +183,13 @@ class Engine(Claiming):
             return work()
         except StoreUnavailableError as error:
             return self._absence.outlast(error, self.begin_again)
+
+    def _hold(self) -> None:
+        """Take the first lease, if the store is there, or once it is."""
+        try:
+            self.leases.hold(self.id)
+        except StoreUnavailableError as error:
+            self._absence.outlast(error, lambda: self.leases.hold(self.id))
 
     def _say(self, text: str) -> None:
         if self._listener is not None:

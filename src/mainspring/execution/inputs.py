@@ -26,7 +26,9 @@ def loader(blobs: Blobs, workdir: Path) -> Load:
     """Return a function that reads stored values from `blobs`; files are laid out in `workdir`."""
 
     def load(stored: artifacts.Stored) -> Any:
-        return registry.load(stored.ref, blobs, index=stored.index, workdir=workdir)
+        return registry.load(
+            stored.ref, blobs, index=stored.index, element=stored.element, workdir=workdir
+        )
 
     return load
 

@@ -64,7 +64,7 @@ def enter(order: Order, env: Mapping[str, str], files: AttemptFiles, home: str) 
     os.dup2(log, 2)
     os.close(log)
     set_environment(order, env, files, home)
-    if order.memory is not None and not order.gpus:
+    if order.memory is not None and not (order.gpus or order.image):
         _guard_memory(order.memory)
 
 

@@ -23,6 +23,8 @@ def make_order(run: Run, task: Task, node: GraphNode, keyed: Keyed, grant: Grant
         uses=work.uses if step else "",
         command="" if step else work.command,
         shell=False if step else work.shell,
+        image=keyed.image,
+        network=False if step else work.network,
         files=() if step else work.files,
         inputs=keyed.inputs,
         outputs=work.outputs,

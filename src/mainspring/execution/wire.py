@@ -29,7 +29,8 @@ class Dispatch(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 class Boot(msgspec.Struct, frozen=True, kw_only=True, tag="boot"):
     """What a zygote is for: one source snapshot, under one set of environment variables.
 
-    `fork` is False for a zygote that only starts and reaps fresh interpreters.
+    `fork` is False for a zygote that only starts and reaps fresh interpreters. `access` is what
+    our own code needs to open remote blobs: it has secrets, and never becomes environment.
     """
 
     home: str
@@ -38,6 +39,10 @@ class Boot(msgspec.Struct, frozen=True, kw_only=True, tag="boot"):
     modules: tuple[str, ...]
     env: dict[str, str]
     fork: bool = True
+    access: dict[str, str] = {}
+
+    def __repr__(self) -> str:
+        return f"Boot(snapshot={self.snapshot!r}, fork={self.fork})"
 
 
 class Fork(msgspec.Struct, frozen=True, kw_only=True, tag="fork"):

@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -72,7 +73,7 @@ def settle_in(boot: Boot) -> Site:
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     sys.dont_write_bytecode = True
     os.environ.update(boot.env)
-    blobs = open_blobs(boot.blobs)
+    blobs = open_blobs(boot.blobs, boot.access)
     root = os.path.realpath(materialise(boot.snapshot, Path(boot.home), blobs))
     manifest = load_manifest(boot.snapshot, blobs)
     os.chdir(root)
@@ -148,7 +149,7 @@ def _carry_out(dispatch: Dispatch, site: Site, sock: socket.socket) -> int:
         return BUSY
     if files.ended():
         return 0
-    if order.timeout or order.memory:
+    if order.timeout or (order.memory and not order.image):
         _leave_limits(files, lock, order)
     isolation.enter(order, dispatch.env, files, site.home)
     recorder = reads.Recorder(site.root, files.work, (files.directory, site.blobs.place.root))
@@ -169,7 +170,7 @@ def _leave_limits(files: AttemptFiles, lock: int, order: Order) -> None:
     limits: dict[str, float] = {"started": time.time()}
     if order.timeout:
         limits["timeout"] = order.timeout
-    if order.memory:
+    if order.memory and not order.image:  # a container's own engine sees to it
         limits["memory"] = order.memory
     files.write_limits(lock, limits)
 
@@ -222,7 +223,16 @@ def _outputs(
     with recorder:
         value = definition.invoke(arguments, literals=literals)
         parts = definition.split(value)
-    outputs = {name: _store(name, part, definition, site) for name, part in parts.items()}
+        # What a generator reads, it reads while its elements are stored.
+        lazy = {
+            name: _store(name, cast("object", part), definition, site)
+            for name, part in parts.items()
+            if isinstance(part, Iterator)
+        }
+    outputs = {
+        name: lazy[name] if name in lazy else _store(name, part, definition, site)
+        for name, part in parts.items()
+    }
     del limit
     return outputs
 

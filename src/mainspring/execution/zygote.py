@@ -51,6 +51,8 @@ def main() -> None:
 def _warm_up(control: socket.socket, boot: wire.Boot) -> Site:
     _end_with(control, True)
     try:
+        if boot.blobs.url:
+            _fetch_source(boot)
         site = settle_in(boot)
     except MainspringError as error:
         _end_with(control, False)
@@ -72,6 +74,19 @@ def _warm_up(control: socket.socket, boot: wire.Boot) -> Site:
     gc.collect()
     gc.freeze()
     return site
+
+
+def _fetch_source(boot: wire.Boot) -> None:
+    """Have a child bring the source here: the client of a bucket has threads, which would make
+    this process unsafe to fork. What the child can't do is tried, and reported, afterwards."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            with contextlib.suppress(MainspringError):
+                settle_in(boot)
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
 
 
 def _end_with(control: socket.socket, on: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,7 +37,7 @@ from mainspring.planning.expand import (
 from mainspring.planning.graph import GraphNode
 from mainspring.records.artifacts import ArtifactRef
 from mainspring.records.errors import MainspringError
-from mainspring.records.plan import Choice, Plan, PlannedTask
+from mainspring.records.plan import ELEMENTS_LISTED, Choice, Plan, PlannedTask
 from mainspring.records.spec import CheckpointNode, PipelineSpec
 from mainspring.records.status import TaskStatus
 from mainspring.records.stores import Upstream
@@ -59,7 +60,7 @@ def build(spec: PipelineSpec, frame: Frame, context: Context) -> Plan:
     planner = _Planner(RunGraph(spec, frame.parameters), context)
     planner.plan(planner.run.graph.nodes)
     tasks = tuple(planner.tasks)
-    times = [t.expected for t in tasks if t.choice is not Choice.REUSE and t.expected is not None]
+    times = [t.expected * n for t in tasks if t.expected is not None and (n := _to_run(t))]
     return Plan(
         pipeline=spec.name,
         spec=frame.spec,
@@ -69,6 +70,15 @@ def build(spec: PipelineSpec, frame: Frame, context: Context) -> Plan:
         tasks=tasks,
         expected=sum(times) if times else None,
     )
+
+
+def _to_run(task: PlannedTask) -> int:
+    """How many tasks an entry of the plan stands for that will run, or may."""
+    if task.kind == "element":  # counted in its map
+        return 0
+    if task.elements:
+        return task.elements.get(Choice.RUN.value, 0)
+    return int(task.choice is not Choice.REUSE)
 
 
 class _Planner:
@@ -105,22 +115,22 @@ class _Planner:
         elif isinstance(made, Round):
             self._rounds(node)
         else:
-            self._keyed(node, node.path, made)
+            self._keyed(node, made)
 
-    def _keyed(
-        self, node: GraphNode, path: str, made: Reuse | Execute
-    ) -> dict[str, ArtifactRef] | None:
+    def _keyed(self, node: GraphNode, made: Reuse | Execute) -> None:
+        self._add_keyed(node, node.path, made)
+        if isinstance(made, Reuse):
+            done = Upstream(status=TaskStatus.REUSED, outputs=made.cached.outputs)
+            self.known[node.path] = done
+
+    def _add_keyed(self, node: GraphNode, path: str, made: Reuse | Execute) -> None:
         if isinstance(made, Execute):
             self._add(node, Choice.RUN, made.reason, path=path, keyed=made.keyed)
-            return None
-        outputs = made.cached.outputs
-        source = f"{made.cached.run}/{made.cached.task}"
+            return
         self._add(
             node, Choice.REUSE, made.reason, path=path, keyed=made.keyed,
-            outputs=outputs, source=source,
+            outputs=made.cached.outputs, source=f"{made.cached.run}/{made.cached.task}",
         )  # fmt: skip
-        self.known[path] = Upstream(status=TaskStatus.REUSED, outputs=outputs)
-        return outputs
 
     def _judge(self, node: GraphNode, made: Judge) -> None:
         assert isinstance(node.work, CheckpointNode)
@@ -134,22 +144,30 @@ class _Planner:
         at = len(self.tasks)
         self._add(node, Choice.UNKNOWN, "")
         children: list[Child] = []
+        counts: Counter[str] = Counter()
+        why = ""
         for index in range(made.count):
             inputs, entries = element_inputs(made, index)
             child = consider_inputs(node, inputs, self.context, entries=entries, index=index)
-            outputs = self._keyed(node, child_path(node.path, index), child)
-            if outputs is not None:
-                children.append((index, TaskStatus.REUSED, outputs))
-        run = made.count - len(children)
+            choice = Choice.REUSE if isinstance(child, Reuse) else Choice.RUN
+            counts[choice.value] += 1
+            if counts[choice.value] <= ELEMENTS_LISTED:
+                self._add_keyed(node, child_path(node.path, index), child)
+            if isinstance(child, Reuse):
+                children.append((index, TaskStatus.REUSED, child.cached.outputs))
+            else:
+                why = why or child.reason
+        run = counts[Choice.RUN.value]
         if run:
-            first = next(t for t in self.tasks[at + 1 :] if t.choice is Choice.RUN)
-            choice, text = Choice.RUN, f"{run} of {made.count} elements run: {first.reason}"
+            choice, text = Choice.RUN, f"{run} of {made.count} elements run: {why}"
         else:
-            closed = close_map(node, children, self.context.reader)
+            closed = close_map(node, lambda: children, self.context.reader)
             assert isinstance(closed, Closed)
             self.known[node.path] = Upstream(status=TaskStatus.REUSED, outputs=closed.outputs)
             choice, text = Choice.REUSE, f"all {made.count} elements are reused"
-        self.tasks[at] = msgspec.structs.replace(self.tasks[at], choice=choice, reason=text)
+        self.tasks[at] = msgspec.structs.replace(
+            self.tasks[at], choice=choice, reason=text, elements=dict(counts)
+        )
 
     def _rounds(self, node: GraphNode) -> None:
         at = len(self.tasks)

@@ -86,6 +86,7 @@ class Keyed(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     inputs: dict[str, Input]
     digests: dict[str, tuple[str, str]]
+    image: str = ""
 
 
 class Reuse(msgspec.Struct, frozen=True):
@@ -260,7 +261,7 @@ def _of_json(ref: ArtifactRef, values: list[Any], reader: ArtifactReader) -> Ele
     tagged: dict[int, ElementRef] = {}
     for index, entry in enumerate(reader.elements(ref)):
         if input_digest(inputs[index]) != f"{entry.format}:{entry.digest}":
-            inputs[index] = Stored(ref=ref, index=index)
+            inputs[index] = Stored(ref=ref, index=index, element=entry)
             tagged[index] = entry
     return Elements(inputs=tuple(inputs), tagged=tagged)
 
@@ -318,7 +319,7 @@ def _keyed(
     index: int | None,
     context: Context,
 ) -> Keyed:
-    static, _ = context.static(work)
+    static, found = context.static(work)
     digests = {
         name: (
             input_digest(value, entries.get(name)) + _code_of(value, context),
@@ -334,7 +335,8 @@ def _keyed(
     else:
         seed = work.options.seed
     key = task_key(static, digests, seed)
-    return Keyed(key=key, static=static, seed=seed, inputs=inputs, digests=digests)
+    image = found.options.get("image", "")
+    return Keyed(key=key, static=static, seed=seed, inputs=inputs, digests=digests, image=image)
 
 
 def _code_of(value: Input, context: Context) -> str:

@@ -5,7 +5,7 @@ The engine, `plan` and recovery all grow a run with this code, so that they agre
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
 import msgspec
@@ -106,20 +106,28 @@ def child_path(path: str, index: int) -> str:
 
 
 def close_map(
-    node: GraphNode, children: Sequence[Child], reader: ArtifactReader
+    node: GraphNode, children: Callable[[], Iterable[Child]], reader: ArtifactReader
 ) -> Closed | Failed:
-    """Return what a map comes to once its children are settled."""
-    bad = [index for index, status, _ in children if status not in TASK_HAS_OUTPUTS]
+    """Return what a map comes to once its children are settled.
+
+    `children` gives them by index, anew each time: there may be too many to hold them all.
+    """
+    count, bad, statuses = 0, 0, set[TaskStatus]()
+    named: list[str] = []
+    for index, status, _ in children():
+        count += 1
+        statuses.add(status)
+        if status not in TASK_HAS_OUTPUTS:
+            bad += 1
+            named += [str(index)] if bad <= 5 else []
     if bad:
-        which = ", ".join(str(index) for index in bad[:5]) + (", …" if len(bad) > 5 else "")
-        return Failed(f"{len(bad)} of {len(children)} elements did not succeed: {which}")
+        which = ", ".join(named) + (", …" if bad > 5 else "")
+        return Failed(f"{bad} of {count} elements did not succeed: {which}")
     assert isinstance(node.work, StepNode | CommandNode)
     outputs = {
-        name: reader.list_of(outputs[name] for _, _, outputs in children)
-        for name in node.work.outputs
+        name: reader.list_of(made[name] for _, _, made in children()) for name in node.work.outputs
     }
-    reused = bool(children) and all(status is TaskStatus.REUSED for _, status, _ in children)
-    count = len(children)
+    reused = statuses == {TaskStatus.REUSED}
     return Closed(outputs, f"{count} element{'' if count == 1 else 's'}", reused)
 
 

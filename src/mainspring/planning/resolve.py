@@ -162,7 +162,7 @@ class Resolver(msgspec.Struct, frozen=True):
         plain = input_digest(Literal(value=items[index]))
         entry = self.reader.elements(ref)[index]
         tagged = plain != f"{entry.format}:{entry.digest}"
-        return Stored(ref=ref, index=index % len(items)) if tagged else None
+        return Stored(ref=ref, index=index % len(items), element=entry) if tagged else None
 
     def _value_of(self, wanted: Reference) -> Any:
         found = self.upstream(wanted.name)

@@ -22,6 +22,17 @@ class ArtifactRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     count: int | None = None
 
 
+class ElementRef(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """One element of a list artifact: where its bytes lie (offset -1: in a blob of their own)."""
+
+    digest: str
+    size: int
+    format: str
+    offset: int = -1
+    data_only: bool = True
+    type: str = ""
+
+
 class Literal(msgspec.Struct, frozen=True, kw_only=True, tag_field="input", tag="value"):
     """A JSON value given in the spec, as a parameter, or computed by an expression."""
 
@@ -31,10 +42,12 @@ class Literal(msgspec.Struct, frozen=True, kw_only=True, tag_field="input", tag=
 class Stored(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="input", tag="stored"
 ):
-    """A whole artifact, or the element `index` of a list artifact."""
+    """A whole artifact, or the element `index` of a list artifact; of a list in JSON, which has no
+    index of its own, `element` says where that element lies."""
 
     ref: ArtifactRef
     index: int | None = None
+    element: ElementRef | None = None
 
 
 class Sequence(msgspec.Struct, frozen=True, kw_only=True, tag_field="input", tag="sequence"):
@@ -61,14 +74,3 @@ class Absent(msgspec.Struct, frozen=True, kw_only=True, tag_field="input", tag="
 
 
 Input: TypeAlias = Literal | Stored | Sequence | Mapping | Bundle | Absent
-
-
-class ElementRef(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """One element of a list artifact: where its bytes lie (offset -1: in a blob of their own)."""
-
-    digest: str
-    size: int
-    format: str
-    offset: int = -1
-    data_only: bool = True
-    type: str = ""

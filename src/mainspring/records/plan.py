@@ -12,6 +12,9 @@ from mainspring.records.artifacts import ArtifactRef
 FORMAT = "mainspring.plan/1"
 
 
+ELEMENTS_LISTED = 1000
+
+
 class Choice(StrEnum):
     """What planning decided of a task: `unknown` until something upstream is settled, `decide`
     a checkpoint that will be judged, `fail` one that can't pass or be computed."""
@@ -27,7 +30,8 @@ class Choice(StrEnum):
 class PlannedTask(msgspec.Struct, frozen=True, kw_only=True):
     """One task as planned. `expected` is seconds of wall clock from history, if any.
 
-    `inputs` maps input names to (digest, short text)."""
+    `inputs` maps input names to (digest, short text). `elements` says of a map how many of its
+    elements there are by choice; of each choice the plan lists at most ELEMENTS_LISTED."""
 
     path: str
     node: str
@@ -42,6 +46,7 @@ class PlannedTask(msgspec.Struct, frozen=True, kw_only=True):
     deps: tuple[str, ...] = ()
     source: str | None = None
     expected: float | None = None
+    elements: dict[str, int] = {}
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -46,12 +46,26 @@ class BlobPlace(msgspec.Struct, frozen=True, kw_only=True):
     cache_size: int = 0
 
 
+class BlobEntry(NamedTuple):
+    """A blob that is there: its size in bytes, and when it got its place (seconds since 1970)."""
+
+    digest: str
+    size: int
+    since: float
+
+
 class Blobs(Protocol):
     """Content-addressed immutable bytes, by digest (`blake3:<hex>`)."""
 
     @property
     def place(self) -> BlobPlace: ...
     def has(self, digest: str) -> bool: ...
+    def intact(self, digest: str, size: int | None = None) -> bool:
+        """Whether the blob can be had, and is as long as `size` says. Its bytes are checked too
+        where they are on this machine: what would have to be fetched for that is checked by
+        whoever reads it."""
+        ...
+
     def writer(self) -> BlobWriter: ...
     def put(self, data: Buffer) -> tuple[str, int]: ...
     def put_file(self, path: Path) -> tuple[str, int]:
@@ -59,7 +73,8 @@ class Blobs(Protocol):
         ...
 
     def path(self, digest: str) -> Path:
-        """A local, read-only file with the content, checked against its digest.
+        """A local, read-only file with the content, checked against its digest. It stays there
+        until this process ends or has asked for hundreds of others.
 
         Raises BlobError when it is missing, CorruptBlobError when its bytes are wrong (the bad
         file is moved aside, so that the blob counts as missing from then on).
@@ -71,6 +86,13 @@ class Blobs(Protocol):
         ...
 
     def delete(self, digest: str) -> None: ...
+    def listing(self) -> Iterator[BlobEntry]:
+        """Every blob that is there, in no order."""
+        ...
+
+    def sweep(self) -> int:
+        """Remove what dead processes left half-written; return how many things that were."""
+        ...
 
 
 class Capacity(msgspec.Struct, frozen=True, kw_only=True):

@@ -108,9 +108,10 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Everything a worker needs for one attempt; it knows no database.
 
     `snapshot` is the digest of the source manifest to run from. `uses` is `module:name` for a
-    step; a command has `command` and `files` instead. `inputs` are
-    by port name. `outputs` maps port names to type texts (or to a command's output paths).
-    `memory` is bytes, `threads` the number of BLAS/OpenMP threads, `seed` a 64-bit integer.
+    step; a command has `command` and `files` instead, and `image` (an id) if it runs in a
+    container. `inputs` are by port name. `outputs` maps port names to type texts (or to a
+    command's output paths). `memory` is bytes, `threads` the number of BLAS/OpenMP
+    threads, `seed` a 64-bit integer.
     """
 
     attempt: str
@@ -121,6 +122,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     uses: str = ""
     command: str = ""
     shell: bool = False
+    image: str = ""
+    network: bool = False
     files: tuple[str, ...] = ()
     inputs: dict[str, Input] = {}
     outputs: dict[str, str] = {}

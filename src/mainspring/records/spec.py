@@ -84,7 +84,8 @@ class CommandNode(
     """A program: `{inputs.x}`, `{outputs.y}` in `command` become paths or plain values.
 
     `outputs` maps port names to the file or directory (ending in `/`) that the program writes;
-    `files` are the project files it reads. Without `shell` no shell sees the text.
+    `files` are the project files it reads. Without `shell` no shell sees the text. With `image` it
+    runs in a container of that image, without a network unless `network`.
     """
 
     command: str
@@ -93,6 +94,8 @@ class CommandNode(
     outputs: dict[str, str] = {}
     files: tuple[str, ...] = ()
     shell: bool = False
+    image: str = ""
+    network: bool = False
     options: Options = Options()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -128,8 +128,10 @@ class Transaction(History, Protocol):
         ...
 
     def tasks_by_path(self, run: str, paths: Sequence[str]) -> dict[str, tuple[int, Upstream]]: ...
-    def child_outputs(self, parent: int) -> list[tuple[int, TaskStatus, dict[str, ArtifactRef]]]:
-        """(index, status, outputs) of the children, by index."""
+    def child_outputs(
+        self, parent: int
+    ) -> Iterator[tuple[int, TaskStatus, dict[str, ArtifactRef]]]:
+        """(index, status, outputs) of the children, by index; some are read at a time."""
         ...
 
     def begin(
@@ -176,11 +178,19 @@ class Transaction(History, Protocol):
         ...
 
     def computing(self, key: str) -> str | None:
-        """`run/path` of a running task with this key."""
+        """`run/path` of a running task with this key.
+
+        "" where that can't be told now, since another transaction is deciding on the key: the
+        task should stay as it is, and be considered again.
+        """
         ...
 
     def wake(self, key: str) -> int:
         """Waiting for this key -> ready."""
+        ...
+
+    def wake_stale(self, runs: Sequence[str]) -> int:
+        """Waiting, in these runs, for a key that no running task has any more -> ready."""
         ...
 
     def open(self, task: int, total: int, expanded: int, pending: int) -> None:
@@ -188,7 +198,7 @@ class Transaction(History, Protocol):
         ...
 
     def open_maps(self, runs: Sequence[str]) -> list[Task]:
-        """Open maps with elements not yet expanded, and few ready children."""
+        """Open maps with elements not yet expanded, and few children that may start now."""
         ...
 
     def add_result(self, cached: Cached) -> str | None:

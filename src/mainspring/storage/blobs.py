@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import itertools
 import os
 import re
@@ -15,8 +14,9 @@ from types import TracebackType
 from blake3 import blake3
 
 from mainspring.records.errors import BlobError, CorruptBlobError
-from mainspring.records.ports import BlobPlace, Buffer
+from mainspring.records.ports import BlobEntry, BlobPlace, Buffer
 from mainspring.storage import bulk
+from mainspring.storage.disk_errors import explained, unreadable
 
 SMALL = 1 << 20  # bytes: up to here a blob is one write, and is hashed again at every read
 SEAL = 1_000_000_000 * 10**9  # mtime (ns) of a large blob: nothing has written to it since
@@ -24,8 +24,6 @@ FOREIGN_TEMP_AGE = 24 * 3600.0  # seconds after which another machine's temporar
 
 _DIGEST = re.compile(r"blake3:[0-9a-f]{64}", re.ASCII)
 _REST = re.compile(r"[0-9a-f]{62}", re.ASCII)
-_FULL = {errno.ENOSPC, errno.EDQUOT}
-_FORBIDDEN = {errno.EROFS, errno.EACCES, errno.EPERM}
 _numbers = itertools.count()
 
 
@@ -37,8 +35,12 @@ class LocalBlobs:
     of them name the same bytes.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, seal: int = SEAL, durable: bool = True) -> None:
+        """Open them. A cache of what is kept elsewhere need not be `durable`: its own `seal` then
+        has to be another one after every start of the machine."""
         self.root = root
+        self.seal = seal
+        self.durable = durable
         self.place = BlobPlace(root=os.path.realpath(root))
         self._base = os.path.join(root, "blake3")
         self._tmp = os.path.join(root, "tmp")
@@ -61,7 +63,7 @@ class LocalBlobs:
         digest = "blake3:" + blake3(data).hexdigest()
         place = self._place(digest)
         if _size_at(place) != view.nbytes:
-            with _explained(self.root):
+            with explained(self.root):
                 self._write_small(view, place)
         return digest, view.nbytes
 
@@ -85,10 +87,10 @@ class LocalBlobs:
             stat = os.stat(place)
             if stat.st_size <= SMALL:
                 self._load(digest, place)
-            elif stat.st_mtime_ns != SEAL:
+            elif stat.st_mtime_ns != self.seal:
                 self._reseal(digest, place)
         except OSError as error:
-            raise _unreadable(digest, error) from error
+            raise unreadable(digest, error) from error
         return Path(place)
 
     def read(self, digest: str) -> bytes:
@@ -99,20 +101,34 @@ class LocalBlobs:
                 return self._load(digest, place)
             return self.path(digest).read_bytes()
         except OSError as error:
-            raise _unreadable(digest, error) from error
+            raise unreadable(digest, error) from error
 
     def delete(self, digest: str) -> None:
         """Remove a blob; one that is not there is no error."""
-        with _explained(self.root), suppress(FileNotFoundError):
+        with explained(self.root), suppress(FileNotFoundError):
             os.unlink(self._place(digest))
 
     def all(self) -> Iterator[tuple[str, int]]:
         """Every blob's digest and size in bytes, in no order."""
+        return ((blob.digest, blob.size) for blob in self.listing())
+
+    def listing(self) -> Iterator[BlobEntry]:
+        """Every blob; its time is the ctime, since the mtime is a seal."""
         for fan in _entries(self._base):
             for entry in _entries(fan.path):
                 if len(fan.name) == 2 and _REST.fullmatch(entry.name):
                     with suppress(FileNotFoundError):
-                        yield f"blake3:{fan.name}{entry.name}", entry.stat().st_size
+                        found = entry.stat()
+                        yield BlobEntry(
+                            f"blake3:{fan.name}{entry.name}", found.st_size, found.st_ctime
+                        )
+
+    def intact(self, digest: str, size: int | None = None) -> bool:
+        """Whether `path` would give the blob."""
+        try:
+            return size in (None, self.path(digest).stat().st_size)
+        except (BlobError, OSError):
+            return False
 
     def sweep(self) -> int:
         """Remove what dead processes left half-written; return how many files that were."""
@@ -167,7 +183,8 @@ class LocalBlobs:
         try:
             try:
                 bulk.write_all(fd, view)
-                os.fdatasync(fd)
+                if self.durable:
+                    os.fdatasync(fd)
             finally:
                 os.close(fd)
             self.publish(temp, place)
@@ -177,7 +194,7 @@ class LocalBlobs:
             raise
 
     def _clone(self, source: int) -> tuple[str, int] | None:
-        with self.writer() as writer, _explained(self.root):
+        with self.writer() as writer, explained(self.root):
             return writer.commit() if writer.clone(source) else None
 
     def _copy(self, source: int) -> tuple[str, int]:
@@ -194,11 +211,7 @@ class LocalBlobs:
     # How the bytes are checked
 
     def _place(self, digest: str) -> str:
-        if not _DIGEST.fullmatch(digest):
-            raise BlobError(
-                f"not a blob digest: {digest!r}", hint="a digest is `blake3:` and 64 hex digits"
-            )
-        return f"{self._base}/{digest[7:9]}/{digest[9:]}"
+        return f"{self._base}/{key_of(digest)}"
 
     def _load(self, digest: str, place: str) -> bytes:
         fd = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
@@ -219,7 +232,7 @@ class LocalBlobs:
         if actual != digest:
             raise self._corrupt(digest, place)
         with suppress(OSError):  # a store that may only be read is checked every time
-            os.utime(place, ns=(SEAL, SEAL))
+            os.utime(place, ns=(self.seal, self.seal))
 
     def _corrupt(self, digest: str, place: str) -> CorruptBlobError:
         aside = os.path.join(self.root, "corrupt")
@@ -233,6 +246,15 @@ class LocalBlobs:
             f"blob {digest} is corrupt: its bytes have another digest; {note}",
             hint="run the pipeline again: what made it will be computed anew",
         )
+
+
+def key_of(digest: str) -> str:
+    """Where a blob lies below the place of all of them: `ab/<62 hex>`. Raises BlobError."""
+    if not _DIGEST.fullmatch(digest):
+        raise BlobError(
+            f"not a blob digest: {digest!r}", hint="a digest is `blake3:` and 64 hex digits"
+        )
+    return f"{digest[7:9]}/{digest[9:]}"
 
 
 class LocalWriter:
@@ -251,7 +273,7 @@ class LocalWriter:
             return 0
         view = view.cast("B")
         if len(self._pending) + len(view) > SMALL:
-            with _explained(self._store.root):
+            with explained(self._store.root):
                 self._flush()
                 if len(view) > SMALL:
                     self._opened().write(view)
@@ -267,12 +289,12 @@ class LocalWriter:
         """Make it durable and visible; return its digest and size in bytes."""
         if self._stream is None:
             return self._store.put(self._pending)
-        with _explained(self._store.root):
+        with explained(self._store.root):
             self._flush()
             digest, size = self._stream.finish()
             place = self._store.place_for(digest, size)
             if place is not None:
-                self._stream.seal(SEAL if size > SMALL else None)
+                self._stream.seal(self._store.seal if size > SMALL else None)
                 self._stream.close()
                 self._store.publish(self._temp, place)
                 self._temp = ""
@@ -293,7 +315,7 @@ class LocalWriter:
     def _opened(self) -> bulk.Stream:
         if self._stream is None:
             fd, self._temp = self._store.create_temp()
-            self._stream = bulk.Stream(fd)
+            self._stream = bulk.Stream(fd, self._store.durable)
         return self._stream
 
     def _flush(self) -> None:
@@ -310,48 +332,6 @@ class LocalWriter:
                 os.unlink(self._temp)
             self._temp = ""
         self._pending = bytearray()
-
-
-class _explained:  # a context manager by class: half the cost of a generator, once per task
-    """Turns a disk's refusal into a BlobError that says what to do."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if isinstance(error, OSError):
-            raise _unwritable(self._root, error) from error
-
-
-def _unwritable(root: Path, error: OSError) -> BlobError:
-    if error.errno in _FULL:
-        return BlobError(
-            f"no space left for blobs in {root}",
-            hint="free some disk space, then run again: nothing half-written was kept",
-        )
-    if error.errno in _FORBIDDEN:
-        return BlobError(
-            f"can't write blobs in {root}: {error.strerror}",
-            hint="give this user write permission there, or choose another home",
-        )
-    return BlobError(f"can't write blobs in {root}: {error.strerror or error}")
-
-
-def _unreadable(digest: str, error: OSError) -> BlobError:
-    if isinstance(error, FileNotFoundError | NotADirectoryError):
-        return BlobError(
-            f"blob {digest} is missing",
-            hint="run the pipeline again: what made it will be computed anew",
-        )
-    return BlobError(f"can't read blob {digest}: {error.strerror or error}")
 
 
 def _size_at(place: str) -> int:

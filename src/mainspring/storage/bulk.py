@@ -115,10 +115,14 @@ def copy_file(source: Path, target: Path, mode: int) -> None:
 
 
 class Stream:
-    """An open file being filled: each piece is hashed in one thread and written in another."""
+    """An open file being filled: each piece is hashed in one thread and written in another.
 
-    def __init__(self, fd: int) -> None:
+    What is not `durable` stays in memory for as long as the system likes.
+    """
+
+    def __init__(self, fd: int, durable: bool = True) -> None:
         self._fd = fd
+        self._durable = durable
         self._hash = hasher()
         self._size = 0
         self._threads: ThreadPoolExecutor | None = None
@@ -142,16 +146,23 @@ class Stream:
             self._size += len(piece)
         return True
 
+    def resume(self, source: int) -> None:
+        """Go on after what is in the file already; hash that, read through `source`."""
+        for piece in pieces(source):
+            self._hash.update(piece)
+            self._size += len(piece)
+
     def finish(self) -> tuple[str, int]:
         """Digest and size of what was written."""
         return "blake3:" + self._hash.hexdigest(), self._size
 
     def seal(self, mtime: int | None) -> None:
-        """Set the modification time (ns) and make the content durable."""
+        """Set the modification time (ns), and make the content durable if it is to be."""
         self._join()  # a late write would break the seal
         if mtime is not None:
             os.utime(self._fd, ns=(mtime, mtime))
-        os.fsync(self._fd)
+        if self._durable:
+            os.fsync(self._fd)
 
     def close(self) -> None:
         """Close the file; nothing happens the second time."""
@@ -171,7 +182,8 @@ class Stream:
         finally:
             hashed.result()
         # The disk starts now, not at fsync. Where that is unknown, fsync does all of the work.
-        self._threads.submit(_start_writing(), self._fd, self._size, len(piece), 2)
+        if self._durable:
+            self._threads.submit(_start_writing(), self._fd, self._size, len(piece), 2)
         self._size += len(piece)
 
     def _join(self) -> None:

@@ -5,17 +5,14 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from time import monotonic
-from typing import Any, NoReturn, TypeAlias
+from typing import NoReturn
 
 from mainspring.records.errors import ConflictError, StoreError
+from mainspring.storage.sessions import PATIENCE, ChangeSession, Row, Session, Values
 
-Row: TypeAlias = tuple[Any, ...]
-Values: TypeAlias = Sequence[Any] | Mapping[str, Any]
-
-PATIENCE = 60.0  # seconds that others may keep the store busy before a user hears of it
 _TURN = 5.0  # seconds that SQLite itself waits, inside of one try
 _BUSY = frozenset({5, 6})  # SQLITE_BUSY, SQLITE_LOCKED
 
@@ -111,19 +108,6 @@ def connect(path: Path, *, write: bool) -> sqlite3.Connection:
     return connection
 
 
-class Session:
-    """Runs statements. What both sides of a store, reading and writing, are built on."""
-
-    def rows(self, sql: str, values: Values = ()) -> list[Row]:
-        """All rows of a statement."""
-        raise NotImplementedError
-
-    def row(self, sql: str, values: Values = ()) -> Row | None:
-        """The first row of a statement, if it has one."""
-        rows = self.rows(sql, values)
-        return rows[0] if rows else None
-
-
 class ReadSession(Session):
     """Reads what is committed. Threads share it; each statement sees one state of the store."""
 
@@ -152,7 +136,7 @@ class ReadSession(Session):
             self._connection.close()
 
 
-class WriteSession(Session):
+class WriteSession(ChangeSession):
     """One transaction at a time, over one connection that opens when it is first needed.
 
     After a statement has failed the transaction is undone, whatever its caller makes of the

@@ -8,10 +8,10 @@ import msgspec
 
 from mainspring.records.canonical import canonical, digest_bytes
 from mainspring.records.runs import Verdict
-from mainspring.storage.database import Session
 from mainspring.storage.nouns import Reading, Writing
 from mainspring.storage.rows import verdict_of
 from mainspring.storage.runs import no_run
+from mainspring.storage.sessions import Session
 from mainspring.storage.statements import statements
 
 _SQL = statements("decisions")

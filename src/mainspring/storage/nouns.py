@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
-from mainspring.storage.database import Session, WriteSession
+from mainspring.storage.sessions import ChangeSession, Session
 
 S = TypeVar("S", bound=Session)
 
@@ -23,5 +23,5 @@ class Reading(Both[Session]):
     """Reads what is committed."""
 
 
-class Writing(Both[WriteSession]):
+class Writing(Both[ChangeSession]):
     """Reads and changes inside of a transaction."""

@@ -15,13 +15,14 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from mainspring.records.errors import ConflictError, StoreError, StoreUnavailableError
 from mainspring.storage.leases import FileLeases
+from mainspring.storage.postgres_connection import SCHEMA, Address, Connection
 
 if TYPE_CHECKING:
-    import psycopg
+    pass
 
 TTL = 10.0
 """Seconds for which a lease holds without being renewed, unless the settings say otherwise."""
@@ -130,7 +131,7 @@ class PostgresLeases:
         files = self._files if home == self._folder else FileLeases(home)
         return not files.alive(engine)
 
-    def _write(self, connection: psycopg.Connection[Any], engine: str) -> bool:
+    def _write(self, connection: Connection, engine: str) -> bool:
         if not self._held:
             connection.execute(_FORGET)
         values = (
@@ -151,7 +152,7 @@ class PostgresLeases:
                 pause = self._ttl / 3
         self._renewing.close()
 
-    def _renew_all(self, connection: psycopg.Connection[Any]) -> None:
+    def _renew_all(self, connection: Connection) -> None:
         for engine in tuple(self._held):
             if connection.execute(_RENEW, (engine,)).rowcount == 0 and engine in self._held:
                 self._write(connection, engine)
@@ -172,12 +173,12 @@ class _Line:
     """One connection, opened when it is first needed, and anew after it was lost."""
 
     def __init__(self, url: str, ttl: float) -> None:
-        self._url = url
+        self._address = Address(url)
         self._timeout = max(2, round(ttl / 2))
         self._lock = threading.Lock()
-        self._connection: psycopg.Connection[Any] | None = None
+        self._connection: Connection | None = None
 
-    def do(self, work: Callable[[psycopg.Connection[Any]], T]) -> T:
+    def do(self, work: Callable[[Connection], T]) -> T:
         """Do some work, a second time if the connection turns out to be lost."""
         import psycopg
 
@@ -185,7 +186,7 @@ class _Line:
             for last in (False, True):
                 try:
                     return work(self._open())
-                except (psycopg.OperationalError, psycopg.InterfaceError):
+                except (psycopg.OperationalError, psycopg.InterfaceError, StoreUnavailableError):
                     self._drop()
                     if last:
                         raise _away() from None
@@ -197,25 +198,24 @@ class _Line:
                     ) from None
             raise AssertionError
 
-    def _open(self) -> psycopg.Connection[Any]:
-        import psycopg
-
+    def _open(self) -> Connection:
         if self._connection is None or self._connection.closed:
-            self._connection = psycopg.connect(
-                self._url,
-                autocommit=True,
+            connection = self._address.connect(
                 connect_timeout=self._timeout,
                 keepalives_idle=self._timeout,
                 tcp_user_timeout=1000 * self._timeout,
                 application_name="mainspring leases",
-                options=f"-c statement_timeout={1000 * self._timeout}",
             )
+            connection.execute(f"SET statement_timeout = {1000 * self._timeout}")
+            self._connection = connection
         return self._connection
 
-    def _with_table(self) -> psycopg.Connection[Any]:
+    def _with_table(self) -> Connection:
         connection = self._open()
         with connection.transaction():
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+            if not self._address.own_schema:
+                connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
             connection.execute(_TABLE)
         return connection
 

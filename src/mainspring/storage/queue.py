@@ -174,6 +174,9 @@ class Settling(Writing):
     def wake(self, key: str) -> int:
         return self._db.change(_SQL["wake"], (key,))
 
+    def wake_stale(self, runs: Sequence[str]) -> int:
+        return sum(self._db.change(_SQL["wake_stale"], (run,)) for run in runs)
+
     def settle_all(self, run: str, status: TaskStatus, at: float, reason: str) -> int:
         return self._db.change(_SQL["settle_all"], (status.value, at, reason, run))
 

@@ -19,16 +19,11 @@ _DIGESTS = (
 _RESULTS = statements("results")["outputs"]
 
 
-class SqliteReader(
-    RunReader, TaskReader, AttemptReader, ResultReader, DecisionReader, MetricReader
-):
-    """Reads what is committed (records.stores.Reader)."""
+class StoreReader(RunReader, TaskReader, AttemptReader, ResultReader, DecisionReader, MetricReader):
+    """Reads what is committed (records.stores.Reader, all but `version`)."""
 
     def referenced(self) -> set[str]:
         found = {row[0] for sql in _DIGESTS for row in self._db.rows(sql)}
         for (outputs,) in self._db.rows(_RESULTS):
             found.update(ref.digest for ref in outputs_of(outputs).values())
         return found
-
-    def version(self) -> int:
-        return self._db.rows("PRAGMA data_version")[0][0]

@@ -8,9 +8,9 @@ from mainspring.records.artifacts import ArtifactRef
 from mainspring.records.plan import Cached
 from mainspring.records.source import Static
 from mainspring.records.stores import KeyParts
-from mainspring.storage.database import Session, WriteSession
 from mainspring.storage.nouns import Both, S
 from mainspring.storage.rows import cached_of, cached_row, json_text, key_parts_of
+from mainspring.storage.sessions import ChangeSession, Session
 from mainspring.storage.statements import statements
 
 _SQL = statements("results")
@@ -56,7 +56,7 @@ class ResultReader(History[Session]):
         return [(task, output, source) for task, output, source in rows]
 
 
-class ResultWriter(History[WriteSession]):
+class ResultWriter(History[ChangeSession]):
     """Recording results."""
 
     def add_static(self, digest: str, static: Static) -> None:

@@ -15,7 +15,7 @@ from mainspring.records.runs import Attempt, Run, Task, TaskError, Usage, Verdic
 from mainspring.records.source import Static
 from mainspring.records.status import AttemptStatus, RunStatus, TaskStatus, Wish
 from mainspring.records.stores import KeyParts, Upstream
-from mainspring.storage.database import Row
+from mainspring.storage.sessions import Row
 
 RUN_STATUS = {status.value: status for status in RunStatus}
 TASK_STATUS = {status.value: status for status in TaskStatus}

@@ -8,9 +8,9 @@ from mainspring.records.errors import NotFoundError
 from mainspring.records.runs import Run
 from mainspring.records.status import RUN_ENDED, RunStatus, Wish
 from mainspring.records.stores import RunFilter
-from mainspring.storage.database import Row
 from mainspring.storage.nouns import Reading, Writing
 from mainspring.storage.rows import run_of, run_row
+from mainspring.storage.sessions import Row
 from mainspring.storage.statements import statements
 
 _SQL = statements("runs")

@@ -14,7 +14,7 @@ from mainspring.storage.database import connect, explain
 from mainspring.storage.filesystem import refuse_network
 
 APPLICATION = 0x4D535052  # "MSPR", in the file's header: see file(1), `application_id`
-MIGRATIONS = Path(__file__).parent / "migrations"
+MIGRATIONS = Path(__file__).parent / "migrations" / "sqlite"
 _MAGIC = b"SQLite format 3\x00"
 
 
@@ -24,7 +24,7 @@ def prepare(path: Path, *, migrate: bool = False, migrations: Path = MIGRATIONS)
     A missing file is created. An older one is migrated only with `migrate`, after it was copied
     to `<name>.bak-<its format>`.
     """
-    latest = max(_numbered(migrations))
+    latest = max(numbered(migrations))
     try:
         if not path.parent.is_dir():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,13 +50,13 @@ def prepare(path: Path, *, migrate: bool = False, migrations: Path = MIGRATIONS)
         raise StoreError(
             f"the store has an older format ({version}, this Mainspring writes {latest})",
             where=str(path),
-            hint="`mainspring doctor --migrate` brings it up to date; a copy of the file is kept",
+            hint="`mainspring store migrate` brings it up to date; a copy of the file is kept",
         )
     if version < latest:
         _migrate(path, migrations)
 
 
-def _numbered(migrations: Path) -> dict[int, Path]:
+def numbered(migrations: Path = MIGRATIONS) -> dict[int, Path]:
     """The migrations by number, in order: number N makes format N of format N - 1."""
     names = sorted(name for name in os.listdir(migrations) if name.endswith(".sql"))
     return {int(name[:4]): migrations / name for name in names}
@@ -127,7 +127,7 @@ def _migrate(path: Path, migrations: Path) -> None:
         try:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             copy = path.with_name(f"{path.name}.bak-{version}")
-            if version == max(_numbered(migrations)):
+            if version == max(numbered(migrations)):
                 return  # another process was faster
             with closing(sqlite3.connect(copy)) as target:
                 connection.backup(target)
@@ -144,7 +144,7 @@ def _migrate(path: Path, migrations: Path) -> None:
 
 def _apply(connection: sqlite3.Connection, version: int, migrations: Path) -> None:
     """Run the migrations after `version`, all or none."""
-    todo = {number: file for number, file in _numbered(migrations).items() if number > version}
+    todo = {number: file for number, file in numbered(migrations).items() if number > version}
     script = "\n".join(file.read_text(encoding="utf-8") for file in todo.values())
     try:
         connection.executescript(

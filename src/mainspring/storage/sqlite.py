@@ -7,22 +7,20 @@ from pathlib import Path
 from types import TracebackType
 
 from mainspring.records.errors import StoreError
-from mainspring.storage.database import PATIENCE, ReadSession, WriteSession
-from mainspring.storage.decisions import DecisionWriter, broken_links
-from mainspring.storage.metrics import MetricWriter
-from mainspring.storage.queue import Claiming, Settling, Watching
-from mainspring.storage.reader import SqliteReader
-from mainspring.storage.results import ResultWriter
-from mainspring.storage.runs import RunWriter
+from mainspring.storage.database import ReadSession, WriteSession
+from mainspring.storage.decisions import broken_links
+from mainspring.storage.reader import StoreReader
 from mainspring.storage.schema import prepare
+from mainspring.storage.sessions import PATIENCE
 from mainspring.storage.statements import statements
-from mainspring.storage.tasks import TaskWriter
+from mainspring.storage.transaction import StoreTransaction
 
 
-class SqliteTransaction(
-    RunWriter, TaskWriter, Claiming, Settling, Watching, ResultWriter, DecisionWriter, MetricWriter
-):
-    """One atomic set of changes (records.stores.Transaction)."""
+class SqliteReader(StoreReader):
+    """Reads what is committed (records.stores.Reader)."""
+
+    def version(self) -> int:
+        return self._db.rows("PRAGMA data_version")[0][0]
 
 
 class SqliteStore:
@@ -38,7 +36,7 @@ class SqliteStore:
         self._reading = ReadSession(path, patience)
         self._writing = WriteSession(path, patience)
         self._reader = SqliteReader(self._reading)
-        self._transaction = SqliteTransaction(self._writing)
+        self._transaction = StoreTransaction(self._writing)
 
     @property
     def read(self) -> SqliteReader:
@@ -70,11 +68,11 @@ class _Write:
 
     __slots__ = ("_session", "_transaction")
 
-    def __init__(self, session: WriteSession, transaction: SqliteTransaction) -> None:
+    def __init__(self, session: WriteSession, transaction: StoreTransaction) -> None:
         self._session = session
         self._transaction = transaction
 
-    def __enter__(self) -> SqliteTransaction:
+    def __enter__(self) -> StoreTransaction:
         self._session.begin()
         return self._transaction
 

@@ -26,6 +26,21 @@ def statements(*nouns: str) -> Mapping[str, str]:
     return found
 
 
+@cache
+def versions(dialect: str, *nouns: str) -> Mapping[str, str]:
+    """The statements that a database has its own version of, from `sql/<dialect>/<noun>.sql`;
+    fragments are those of `sql/<noun>.sql`, unless it has its own of these too."""
+    found: dict[str, str] = {}
+    fragments: dict[str, str] = {}
+    for noun in nouns:
+        _parse((_FOLDER / f"{noun}.sql").read_text(encoding="utf-8"), {}, fragments)
+    for noun in nouns:
+        path = _FOLDER / dialect / f"{noun}.sql"
+        if path.exists():
+            _parse(path.read_text(encoding="utf-8"), found, fragments)
+    return found
+
+
 def _parse(text: str, found: dict[str, str], fragments: dict[str, str]) -> None:
     lines: list[str] = []  # of the block being read; those before the first one count for nothing
     blocks: list[tuple[dict[str, str], str, list[str]]] = []

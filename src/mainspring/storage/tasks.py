@@ -10,7 +10,6 @@ from mainspring.records.errors import NotFoundError
 from mainspring.records.runs import Task
 from mainspring.records.status import TASK_SETTLED, TaskStatus
 from mainspring.records.stores import NewTask, Upstream
-from mainspring.storage.database import Row
 from mainspring.storage.nouns import Reading, Writing
 from mainspring.storage.rows import (
     TASK_STATUS,
@@ -23,9 +22,11 @@ from mainspring.storage.rows import (
     upstream_of,
 )
 from mainspring.storage.runs import no_run
+from mainspring.storage.sessions import Row
 from mainspring.storage.statements import NO_LIMIT, statements
 
 _SQL = statements("tasks")
+_PAGE = 1000  # children of a map that are read at a time
 _PIPELINE = statements("runs")["pipeline"]
 
 
@@ -106,12 +107,19 @@ class TaskWriter(Writing):
         owner = self._db.row(_PIPELINE, (run,))
         if owner is None:
             raise no_run(run)
-        last: int = self._db.rows(_SQL["last_id"])[0][0]
-        self._db.many(_SQL["add"], _task_rows(last + 1, run, owner, tasks))
-        for task, new in enumerate(tasks, last + 1):
-            if new.outputs:
-                self._db.many(_SQL["add_artifact"], artifact_rows(task, new.outputs))
-        return list(range(last + 1, last + 1 + len(tasks)))
+        if not tasks:
+            return []
+        ids = [row[0] for row in self._db.rows(_SQL["new_ids"], (len(tasks),))]
+        self._db.many(_SQL["add"], _task_rows(ids, run, owner, tasks))
+        artifacts = [
+            row
+            for task, new in zip(ids, tasks, strict=True)
+            if new.outputs
+            for row in artifact_rows(task, new.outputs)
+        ]
+        if artifacts:
+            self._db.many(_SQL["add_artifact"], artifacts)
+        return ids
 
     def add_edges(self, edges: Sequence[tuple[int, int]]) -> None:
         self._db.many(_SQL["add_edge"], edges)
@@ -138,17 +146,21 @@ class TaskWriter(Writing):
                 found[path] = (task, upstream)
         return found
 
-    def child_outputs(self, parent: int) -> list[tuple[int, TaskStatus, dict[str, ArtifactRef]]]:
-        rows = self._db.rows(_SQL["child_outputs"], (parent,))
-        index = {row[0]: row[-1] for row in rows}
-        children = upstream_of(rows).items()
-        return [(index[task], child.status, child.outputs) for task, child in children]
+    def child_outputs(
+        self, parent: int
+    ) -> Iterator[tuple[int, TaskStatus, dict[str, ArtifactRef]]]:
+        first = 0  # a map's children are numbered without a gap
+        while rows := self._db.rows(_SQL["child_outputs"], (parent, first, first + _PAGE)):
+            index = {row[0]: row[-1] for row in rows}
+            for task, child in upstream_of(rows).items():
+                yield index[task], child.status, child.outputs
+            first += _PAGE
 
 
-def _task_rows(first: int, run: str, owner: Row, tasks: Sequence[NewTask]) -> Iterator[Row]:
+def _task_rows(ids: Sequence[int], run: str, owner: Row, tasks: Sequence[NewTask]) -> Iterator[Row]:
     pipeline, created = owner
     texts: dict[Any, str] = {}
-    for task, new in enumerate(tasks, first):
+    for task, new in zip(ids, tasks, strict=True):
         status = new.status
         yield (
             task,

@@ -6,14 +6,14 @@ import shutil
 import tempfile
 import threading
 import weakref
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
 from mainspring.records.canonical import digest_bytes
 from mainspring.records.errors import BlobError, ConflictError, CorruptBlobError, StoreError
-from mainspring.records.ports import BlobPlace, Buffer
+from mainspring.records.ports import BlobEntry, BlobPlace, Buffer
 from mainspring.testing.reader import MemoryReader
 from mainspring.testing.state import State
 from mainspring.testing.transaction import MemoryTransaction
@@ -93,6 +93,21 @@ class MemoryBlobs:
 
     def has(self, digest: str) -> bool:
         return digest in self._content
+
+    def intact(self, digest: str, size: int | None = None) -> bool:
+        """Whether `path` would give the blob."""
+        try:
+            return size in (None, self.path(digest).stat().st_size)
+        except BlobError:
+            return False
+
+    def listing(self) -> Iterator[BlobEntry]:
+        """Every blob, as old as can be."""
+        return (BlobEntry(digest, len(data), 0.0) for digest, data in list(self._content.items()))
+
+    def sweep(self) -> int:
+        """Nothing is ever left half-written."""
+        return 0
 
     def writer(self) -> MemoryBlobWriter:
         return MemoryBlobWriter(self)

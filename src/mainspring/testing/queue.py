@@ -181,18 +181,30 @@ class MemoryQueue(MemoryHistory):
             del self._state.awaits[task]
         return len(found)
 
+    def wake_stale(self, runs: Sequence[str]) -> int:
+        tasks = self._state.tasks.values()
+        computed = {task.key for task in tasks if task.status is TaskStatus.RUNNING}
+        stale = [
+            awaited
+            for task, awaited in self._state.awaits.items()
+            if self._state.tasks[task].run in runs and awaited not in computed
+        ]
+        return sum(self.wake(key) for key in dict.fromkeys(stale))
+
     def open(self, task: int, total: int, expanded: int, pending: int) -> None:
         old = self._in(task, "ready or open", TaskStatus.READY, TaskStatus.OPEN)
         status = TaskStatus.OPEN if pending else TaskStatus.READY
         self._state.put(old, status=status, total=total, expanded=expanded, pending=pending)
 
     def open_maps(self, runs: Sequence[str]) -> list[Task]:
+        ready = [t for run in runs for t in self._state.of_run(run, TaskStatus.READY)]
+        now = {task.id for task in ready if task.not_before is None}
         found = [
             task
             for run in runs
             for task in self._state.of_run(run, TaskStatus.OPEN)
             if task.expanded < (task.total or 0)
-            and sum(c.status is TaskStatus.READY for c in self._state.children(task.id)) < FEW
+            and sum(c.id in now for c in self._state.children(task.id)) < FEW
         ]
         return sorted(found, key=lambda task: task.id)
 

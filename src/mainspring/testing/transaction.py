@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -93,16 +93,20 @@ class MemoryTransaction(MemoryQueue):
             if task is not None
         }
 
-    def child_outputs(self, parent: int) -> list[tuple[int, TaskStatus, dict[str, ArtifactRef]]]:
+    def child_outputs(
+        self, parent: int
+    ) -> Iterator[tuple[int, TaskStatus, dict[str, ArtifactRef]]]:
         found = [
             (task.index, task.id, task.status)
             for task in self._state.children(parent)
             if task.index is not None
         ]
-        return [
-            (index, status, dict(self._state.outputs.get(task, {})))
-            for index, task, status in sorted(found)
-        ]
+        return iter(
+            [
+                (index, status, dict(self._state.outputs.get(task, {})))
+                for index, task, status in sorted(found)
+            ]
+        )
 
     def add_result(self, cached: Cached) -> str | None:
         first = comparable(self.lookup(cached.key), cached)

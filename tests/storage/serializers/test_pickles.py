@@ -79,7 +79,7 @@ def local_class() -> type:
         (Thing(a=Thing(b=local_class()())), "result.a.b", "local object"),
         (Thing(cls=local_class()), "result.cls", "inside a function"),
         (Thing(lock=threading.Lock()), "result.lock", "cannot pickle"),
-        ((x for x in ()), "result", "cannot pickle"),
+        (Thing(g=(x for x in ())), "result.g", "cannot pickle"),
     ],
 )
 def test_what_cannot_be_pickled_is_named_with_its_place(

@@ -25,6 +25,7 @@ from mainspring.records.runs import Order, Outcome, TaskError, Usage
 from mainspring.records.status import AttemptStatus
 
 StartMethod = Literal["zygote", "spawn"]
+ENGINE_VARIABLES = ("CONTAINER_HOST", "DOCKER_HOST", "XDG_RUNTIME_DIR")
 _LOOK = 0.1  # seconds between two looks at memory, or at an attempt that can't be watched
 
 
@@ -144,13 +145,14 @@ class LocalExecutor:
         if attempt.files.ended() or attempt.files.holder() is not None:
             self._adopt(attempt)
             return
-        env = {name: self._environment[name] for name in order.env if name in self._environment}
+        names = (*order.env, *(ENGINE_VARIABLES if order.image else ()))
+        env = {name: self._environment[name] for name in names if name in self._environment}
         module = "" if is_notebook(order.uses) else order.uses.partition(":")[0]
         self._attempts[attempt.id] = attempt
         attempt.frame = wire.dispatch_frame(order, env)
         attempt.begun = time.time()
         # Until it has a worker, the limit holds for the wait for one.
-        attempt.follow_limits(order.timeout, order.memory)
+        attempt.follow_limits(order.timeout, None if order.image else order.memory)
         if attempt.timed():
             self._timed[attempt.id] = attempt
         self._pool.submit(attempt, order.snapshot, (module,) if module else (), env)
@@ -289,6 +291,7 @@ class LocalExecutor:
 
     def _conclude(self, attempt: Attempt, ending: Ending, usage: Usage | None = None) -> None:
         outcome = ends.conclude(attempt, ending, usage)
+        ends.clear_container(attempt.files)
         attempt.files.remove_work()
         self._deliver(attempt, outcome)
 

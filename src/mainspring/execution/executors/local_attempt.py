@@ -102,6 +102,14 @@ def lost() -> Ending:
     return Ending(AttemptStatus.LOST, error)
 
 
+def clear_container(files: AttemptFiles) -> None:
+    """Remove the container that a killed worker has left running: it is no child of the worker."""
+    if os.access(files.container, os.F_OK):
+        from mainspring.execution import containers
+
+        containers.clear(files)
+
+
 def told(attempt: Attempt, data: bytes) -> Outcome | None:
     """The outcome that a worker has sent, or None when that is none: its file counts then."""
     try:

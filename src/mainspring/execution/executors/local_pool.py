@@ -22,6 +22,7 @@ from mainspring.execution.executors.local_watch import Watch
 from mainspring.execution.executors.local_zygote import ZygoteLink
 from mainspring.records.ports import BlobPlace
 from mainspring.records.runs import TaskError
+from mainspring.storage.places import access_to
 
 Link = ZygoteLink[Attempt]
 Key = tuple[str, tuple[str, ...], tuple[tuple[str, str], ...]]
@@ -161,6 +162,7 @@ class Pool:
             modules=modules,
             env=env,
             fork=self._fork and snapshot not in self._fresh,
+            access=access_to(self._blobs, os.environ),
         )
         log = self._home / "zygotes" / f"{snapshot.rpartition(':')[2][:16]}.log"
         link = Link(boot, log)

@@ -121,6 +121,7 @@ def _fresh(boot: wire.Boot) -> wire.Boot:
         modules=boot.modules,
         env=boot.env,
         fork=False,
+        access=boot.access,
     )
 
 

@@ -62,6 +62,7 @@ class Sink:
         self.allow_pickle = allow_pickle
         self.data_only = True
         self.size = 0
+        self.count: int | None = None  # of elements, when the value is a list
 
     def write(self, data: Buffer) -> int:
         """Append bytes (any contiguous buffer)."""

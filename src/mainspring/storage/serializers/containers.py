@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 from mainspring.records.errors import SerializationError
 from mainspring.storage.serializers import jsonvalues
 from mainspring.storage.serializers.base import ROOT, Sink, Source, Unsupported, damaged, shorten
-from mainspring.storage.serializers.hints import element_hints
+from mainspring.storage.serializers.hints import element_hints, stream_hints
 from mainspring.storage.serializers.pack import Pack, PackWriter
 
 SHOWN = 10  # elements in a preview
 
 
 class List:
-    """A list or tuple; each element has a format of its own."""
+    """A list, tuple, or what an iterator gives; each element has a format of its own."""
 
     name = "list"
     data_only = True
@@ -23,11 +23,18 @@ class List:
 
     def dump(self, value: object, hint: object, sink: Sink) -> None:
         """Write the elements and their index."""
-        items = cast("list[Any] | tuple[Any, ...]", value)
+        items = cast("Iterable[Any]", value)
         writer = PackWriter(sink)
-        item_hints = element_hints(hint, len(items))
-        for index, (item, item_hint) in enumerate(zip(items, item_hints, strict=True)):
-            _add(writer, item, item_hint, index)
+        sink.count = 0
+        # An iterator is stored as it goes: one element in memory, whatever their number.
+        item_hints = (
+            element_hints(hint, len(items))
+            if isinstance(items, list | tuple)
+            else stream_hints(hint)
+        )
+        for item, item_hint in zip(items, item_hints, strict=False):
+            _add(writer, item, item_hint, sink.count)
+            sink.count += 1
         writer.finish({"kind": "tuple" if isinstance(value, tuple) else "list"})
 
     def load(self, source: Source) -> object:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import enum
+import itertools
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,9 +27,30 @@ _JSON_CLASSES = frozenset(
     for name in names
 )
 _LISTS = frozenset((list, tuple, set, frozenset, Sequence))
+_STREAMS = frozenset((Iterator, Generator))
 _DICTS = frozenset((dict, Mapping))
 _LIBRARIES = {  # (top package, name of a class in the MRO) -> format
+    ("numpy", "MaskedArray"): "masked",
     ("numpy", "ndarray"): "npy",
+    ("polars", "DataFrame"): "arrow",
+    ("polars", "LazyFrame"): "arrow",
+    ("polars", "Series"): "arrow",
+    ("pyarrow", "Table"): "arrow",
+    ("pyarrow", "RecordBatch"): "arrow",
+    ("pyarrow", "Array"): "arrow",
+    ("pyarrow", "ChunkedArray"): "arrow",
+    ("pyarrow", "Schema"): "arrow",
+    ("torch", "Tensor"): "safetensors",
+    ("torch", "Module"): "safetensors",
+    ("xgboost", "Booster"): "xgboost",
+    ("lightgbm", "Booster"): "lightgbm",
+    ("xgboost", "XGBModel"): "object",
+    ("lightgbm", "LGBMModel"): "object",
+    ("onnx", "ModelProto"): "onnx",
+    ("PIL", "Image"): "image",
+    ("matplotlib", "Figure"): "figure",
+    ("plotly", "BaseFigure"): "plotly",
+    ("scipy", "_spbase"): "sparse",
     ("pandas", "DataFrame"): "pandas",
     ("pandas", "Series"): "pandas",
     ("pandas", "Index"): "pandas",
@@ -68,6 +90,19 @@ def element_hints(hint: object, count: int) -> list[object]:
     if arguments and origin in _LISTS:
         return [arguments[0]] * count
     return [None] * count
+
+
+def is_stream(value: object, hint: object) -> bool:
+    """Whether a value is stored as a list of what it gives: a generator, or a declared iterator."""
+    declared = typing.get_origin(_bare(hint)) or _bare(hint)
+    return isinstance(value, types.GeneratorType) or (
+        declared in (*_STREAMS, Iterable) and isinstance(value, Iterator)
+    )
+
+
+def stream_hints(hint: object) -> Iterator[object]:
+    """The annotation of each element of an iterator that is annotated with `hint`, without end."""
+    return itertools.repeat(next(iter(typing.get_args(_bare(hint))), None))
 
 
 def fit(value: Any, hint: object) -> Any:
@@ -131,6 +166,8 @@ def _format(annotation: object, depth: int) -> str | None:
         return "json" if any(type(item) is not str for item in typing.get_args(hint)) else "text"
     if origin in (typing.Union, types.UnionType):
         return _joint({_format(item, depth + 1) for item in typing.get_args(hint)})
+    if origin in _STREAMS:
+        return "list"
     if origin in _LISTS or origin in _DICTS:
         return _format_of_container(cast("type", origin), typing.get_args(hint), depth)
     return format_of_class(origin) if isinstance(origin, type) else None

@@ -114,11 +114,14 @@ class Pack:
 
     def about(self) -> dict[str, Any]:
         """What `finish` was given."""
-        data = self._source.read(self._about_at, self._table_at - self._about_at)
-        value = jsonvalues.decode(data)
+        value = jsonvalues.decode(self.about_bytes())
         if not isinstance(value, dict):
             raise damaged("its index does not fit")
         return cast("dict[str, Any]", value)
+
+    def about_bytes(self) -> bytes:
+        """The same as JSON."""
+        return self._source.read(self._about_at, self._table_at - self._about_at)
 
     def entries(self) -> list[ElementRef]:
         """All elements."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Sequence
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,7 +12,7 @@ from mainspring.records.artifacts import ArtifactRef, ElementRef
 from mainspring.records.canonical import digest_bytes
 from mainspring.records.errors import SerializationError
 from mainspring.records.ports import Blobs
-from mainspring.storage.serializers import hints, jsonvalues
+from mainspring.storage.serializers import contents, hints, jsonvalues
 from mainspring.storage.serializers.base import (
     ROOT,
     Reading,
@@ -28,6 +29,7 @@ from mainspring.storage.serializers.pack import Pack, PackWriter
 
 __all__ = [
     "FORMATS",
+    "classes",
     "dump",
     "format_for",
     "index_of",
@@ -48,8 +50,19 @@ FORMATS = {  # name -> module:class; loaded when first used
     "npy": f"{_HERE}.arrays:Npy",
     "pandas": f"{_HERE}.frames:Pandas",
     "skops": f"{_HERE}.models:Skops",
+    "arrow": f"{_HERE}.arrow:Arrow",
+    "safetensors": f"{_HERE}.tensors:SafeTensors",
+    "onnx": f"{_HERE}.libraries:Onnx",
+    "xgboost": f"{_HERE}.libraries:XGBoost",
+    "lightgbm": f"{_HERE}.libraries:LightGBM",
+    "plotly": f"{_HERE}.libraries:Plotly",
+    "image": f"{_HERE}.images:Image",
+    "figure": f"{_HERE}.images:Figure",
+    "sparse": f"{_HERE}.sparse:Sparse",
+    "masked": f"{_HERE}.sparse:Masked",
     "list": f"{_HERE}.containers:List",
     "dict": f"{_HERE}.containers:Dict",
+    "object": f"{_HERE}.objects:Object",
     "pickle": f"{_HERE}.pickles:Pickle",
 }
 _BY_TYPE: dict[type, tuple[str, ...]] = {  # formats to try, in this order
@@ -58,6 +71,10 @@ _BY_TYPE: dict[type, tuple[str, ...]] = {  # formats to try, in this order
     list: ("json", "list"),
     tuple: ("json", "list"),
     dict: ("json", "dict", "pickle"),
+    OrderedDict: ("object", "pickle"),
+    defaultdict: ("object", "pickle"),
+    deque: ("object", "pickle"),
+    Counter: ("object", "pickle"),
 }
 _MANY = frozenset(("list", "dict"))
 
@@ -80,7 +97,7 @@ def dump(value: object, hint: object, blobs: Blobs, *, allow_pickle: bool = True
                 f"a {type_text(value)} can't be stored: it contains itself, or is nested too deeply"
             ) from error
         digest, size = writer.commit()
-    count = len(cast("Sequence[object]", value)) if name == "list" else None
+    count = sink.count if name == "list" else None
     return ArtifactRef(
         digest=digest, size=size, format=name, type=kind, data_only=sink.data_only, count=count
     )
@@ -91,10 +108,13 @@ def load(
     blobs: Blobs,
     *,
     index: int | None = None,
+    element: ElementRef | None = None,
     workdir: Path | None = None,
     allow_pickle: bool = True,
 ) -> object:
     """The stored value, or the element `index` of a list.
+
+    `element`, from `index_of`, spares reading all of a list in JSON for one of its elements.
 
     Files and directories are written into `workdir`. `allow_pickle=False` refuses what could run
     code, wherever it is inside. Raises BlobError, CorruptBlobError, or
@@ -107,6 +127,8 @@ def load(
         pack = Pack(source)
         _check_index(index, pack.count, ref)
         return pack.load(pack.entry(index))
+    if element is not None and ref.format == element.format == "json":
+        return jsonvalues.decode(source.part(element.offset, element.size, element.digest).read())
     items = _json_elements(ref, source)
     _check_index(index, len(items), ref)
     return jsonvalues.decode(items[index])
@@ -127,13 +149,15 @@ def index_of(ref: ArtifactRef, blobs: Blobs) -> tuple[ElementRef, ...]:
     return tuple(found)
 
 
-def make_list(elements: Sequence[ArtifactRef], blobs: Blobs) -> ArtifactRef:
+def make_list(elements: Iterable[ArtifactRef], blobs: Blobs) -> ArtifactRef:
     """A list whose elements are artifacts that are stored already."""
+    count = 0
     with blobs.writer() as writer:
         sink = Sink(writer, blobs, _codecs, allow_pickle=True)
         pack = PackWriter(sink)
         for element in elements:
             pack.refer(element)
+            count += 1
         pack.finish({"kind": "list"})
         digest, size = writer.commit()
     return ArtifactRef(
@@ -142,7 +166,7 @@ def make_list(elements: Sequence[ArtifactRef], blobs: Blobs) -> ArtifactRef:
         format="list",
         type="list",
         data_only=sink.data_only,
-        count=len(elements),
+        count=count,
     )
 
 
@@ -151,6 +175,11 @@ def references(ref: ArtifactRef, blobs: Blobs) -> Iterator[str]:
     serializer = _codecs.named(ref.format)
     if serializer.refers:
         yield from serializer.references(Reading(blobs, _codecs).open(ref.digest, ref.size))
+
+
+def classes(ref: ArtifactRef, blobs: Blobs) -> Iterator[str]:
+    """`module:Class` of each object that this value holds, however deep; some may come twice."""
+    yield from contents.classes(ref.format, Reading(blobs, _codecs).open(ref.digest, ref.size))
 
 
 def preview(ref: ArtifactRef, blobs: Blobs, limit: int = 2000) -> str:
@@ -184,7 +213,7 @@ class _Registry:
                 failure = error
                 continue
             sink.data_only &= serializer.data_only
-            return name, type_text(value)
+            return name, "list" if hints.is_stream(value, hint) else type_text(value)
         raise _refusal(value, failure, _candidates(value, hint))
 
     def _find(self, name: str) -> Serializer:
@@ -206,6 +235,8 @@ _codecs = _Registry()
 
 def _candidates(value: object, hint: object) -> tuple[str, ...]:
     declared = hints.format_for(hint)
+    if hints.is_stream(value, hint):
+        return ("list",)
     kind = cast("type[Any]", type(value))
     if declared in _MANY and isinstance(value, list | tuple | dict):
         return (declared,)
@@ -217,9 +248,9 @@ def _candidates(value: object, hint: object) -> tuple[str, ...]:
     if isinstance(value, Path):
         return ("directory",) if value.is_dir() else ("file",)
     library = hints.format_of_class(kind)
-    if library == "skops":
-        return ("skops", "pickle")
-    return (library,) if library is not None else ("json", "pickle")
+    if library in ("skops", "safetensors"):  # a module or model may hold anything at all
+        return (library, "pickle")
+    return (library,) if library is not None else ("json", "object", "pickle")
 
 
 def _refusal(

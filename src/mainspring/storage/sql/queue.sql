@@ -66,17 +66,23 @@ SELECT run || '/' || path FROM tasks WHERE key = ? AND status = 'running' LIMIT 
 -- name: wake
 UPDATE tasks SET status = 'ready', awaits = NULL WHERE awaits = ? AND status = 'waiting'
 
+-- name: wake_stale
+-- Whoever computed the key may have settled just while this task began to wait for it.
+UPDATE tasks SET status = 'ready', awaits = NULL
+WHERE run = ? AND status = 'waiting' AND awaits IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM tasks c WHERE c.key = tasks.awaits AND c.status = 'running')
+
 -- name: open
 UPDATE tasks SET status = CASE :pending WHEN 0 THEN 'ready' ELSE 'open' END,
     total = :total, expanded = :expanded, pending = :pending
 WHERE id = :task AND status IN ('ready', 'open')
 
 -- name: open_maps
--- "Few" is fewer than the last parameter + 1 ready children.
+-- "Few" is fewer than the last parameter + 1 children that may start now (tasks_now_child).
 SELECT {columns} FROM tasks t
 WHERE t.run = ? AND t.status = 'open' AND t.expanded < t.total
   AND NOT EXISTS (SELECT 1 FROM tasks c WHERE c.parent = t.id AND c.status = 'ready'
-                  LIMIT 1 OFFSET ?)
+                    AND c.not_before IS NULL LIMIT 1 OFFSET ?)
 ORDER BY t.id
 
 -- name: unsettled

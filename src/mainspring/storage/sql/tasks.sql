@@ -8,8 +8,10 @@ t.started, t.ended
 -- fragment: artifact
 a.name, a.digest, a.size, a.format, a.type, a.data_only, a.count
 
--- name: last_id
-SELECT coalesce(max(id), 0) FROM tasks
+-- name: new_ids
+-- As many as asked for, in rising order: nobody else adds tasks before this transaction ends.
+WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?)
+SELECT (SELECT coalesce(max(id), 0) FROM tasks) + n FROM numbers
 
 -- name: add
 INSERT INTO tasks (id, run, pipeline, created, path, node, kind, status, pending, parent, idx, key,
@@ -66,7 +68,7 @@ WHERE t.run = ? AND t.path = ? ORDER BY a.place
 -- name: child_outputs
 SELECT t.id, t.status, {artifact}, t.idx
 FROM tasks t LEFT JOIN artifacts a ON a.task = t.id
-WHERE t.parent = ? AND t.idx IS NOT NULL ORDER BY t.idx, t.id, a.place
+WHERE t.parent = ? AND t.idx >= ? AND t.idx < ? ORDER BY t.idx, t.id, a.place
 
 -- name: outputs
 SELECT {artifact} FROM artifacts a WHERE a.task = ? ORDER BY a.place

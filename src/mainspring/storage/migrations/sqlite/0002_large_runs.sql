@@ -10,3 +10,8 @@ CREATE INDEX tasks_top ON tasks (run) WHERE idx IS NULL;
 CREATE INDEX tasks_now ON tasks (run, status) WHERE status = 'ready' AND not_before IS NULL;
 CREATE INDEX tasks_delayed ON tasks (run, not_before)
     WHERE status = 'ready' AND not_before IS NOT NULL;
+
+-- A map is expanded further when few of its elements may start now, those that wait not counted.
+DROP INDEX tasks_ready_child;
+CREATE INDEX tasks_now_child ON tasks (parent)
+    WHERE status = 'ready' AND not_before IS NULL AND parent IS NOT NULL;
