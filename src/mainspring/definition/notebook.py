@@ -143,7 +143,7 @@ def define(
     return NotebookDefinition(
         path,
         options.check_name(name or step_name(path), "a notebook", where=where),
-        ports(cells, path),
+        ports(cells),
         {EXECUTED: Path, **found},
         run_options,
         SiteWish(),
@@ -195,22 +195,30 @@ def step_name(path: str) -> str:
     return name if name[:1].isalpha() or name[:1] == "_" else f"notebook_{name}"
 
 
-def ports(cells: list[ipynb.CodeCell], path: str) -> dict[str, Port]:
+def ports(cells: list[ipynb.CodeCell]) -> dict[str, Port]:
     """Return the parameters of a notebook as inputs, none of which has to be given."""
     return {
-        name: _port(annotation, default, f"{path}: parameter `{name}`")
+        name: _port(annotation, default)
         for name, (annotation, default) in ipynb.parameters(cells).items()
     }
 
 
-def _port(annotation: str | None, default: ast.expr, where: str) -> Port:
+def _port(annotation: str | None, default: ast.expr) -> Port:
     try:
         value: Any = literals.plain(ast.literal_eval(default))
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError, DefinitionError):
         value = msgspec.UNSET  # computed in the cell: it counts there
     if annotation is not None:
-        return Port(types.read(annotation, where=where), False, value)
+        return Port(_type(annotation), False, value)
     return Port(_KINDS.get(cast("type[Any]", type(value)), Any), False, value)
+
+
+def _type(annotation: str) -> Any:
+    """What an annotation of a cell says; one that is no text of a type says nothing."""
+    try:
+        return types.read(annotation)
+    except DefinitionError:
+        return Any
 
 
 # What a default tells: an integer may be meant as any number. A list, or None, stands for anything.

@@ -141,9 +141,15 @@ def parameters(cells: list[CodeCell]) -> dict[str, tuple[str | None, ast.expr]]:
                 names = [each.id for each in node.targets if isinstance(each, ast.Name)]
                 found.update({name: (None, node.value) for name in names})
             elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-                hint = ast.unparse(node.annotation)
+                hint = _hint(node.annotation)
                 found.update({node.target.id: (hint, node.value)} if node.value else {})
     return found
+
+
+def _hint(annotation: ast.expr) -> str:
+    if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
+        return annotation.value
+    return ast.unparse(annotation)
 
 
 def outputs(cells: list[CodeCell]) -> list[str]:
