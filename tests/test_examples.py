@@ -49,7 +49,7 @@ def copy_of(name: str, directory: Path) -> Example:
 
 
 def test_every_example_is_known() -> None:
-    assert ALL == ["digits", "words"]
+    assert ALL == ["digits", "notebook", "words"]
     assert [name for name in ALL if not (EXAMPLES / name / "README.md").exists()] == []
 
 

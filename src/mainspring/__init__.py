@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from mainspring.definition.checkpoint import checkpoint as checkpoint
     from mainspring.definition.command import command as command
     from mainspring.definition.container import container as container
+    from mainspring.definition.notebook import notebook as notebook
     from mainspring.definition.pipeline import pipeline as pipeline
     from mainspring.definition.repeat import repeat as repeat
     from mainspring.definition.step import step as step
+    from mainspring.execution.exchange import output as output
     from mainspring.execution.telemetry import context as context
     from mainspring.execution.telemetry import figure as figure
     from mainspring.execution.telemetry import log as log
@@ -41,6 +43,8 @@ _PUBLIC = {
     "figure": "mainspring.execution.telemetry:figure",
     "init": "mainspring.app.init:init",
     "log": "mainspring.execution.telemetry:log",
+    "notebook": "mainspring.definition.notebook:notebook",
+    "output": "mainspring.execution.exchange:output",
     "pipeline": "mainspring.definition.pipeline:pipeline",
     "repeat": "mainspring.definition.repeat:repeat",
     "rng": "mainspring.execution.telemetry:rng",
@@ -61,6 +65,8 @@ __all__ = [
     "figure",
     "init",
     "log",
+    "notebook",
+    "output",
     "pipeline",
     "repeat",
     "rng",
@@ -71,8 +77,15 @@ __all__ = [
 ]
 
 
+# What `%load_ext mainspring` looks for: no part of the API.
+_HOOKS = {
+    name: f"mainspring.interactive.extension:{name}"
+    for name in ("load_ipython_extension", "unload_ipython_extension")
+}
+
+
 def __getattr__(name: str) -> Any:
-    path = _PUBLIC.get(name)
+    path = _PUBLIC.get(name) or _HOOKS.get(name)
     if path is None:
         raise AttributeError(f"module 'mainspring' has no attribute {name!r}")
     module, _, attribute = path.partition(":")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import importlib.metadata
 import os
 import pathlib
 import sqlite3
@@ -36,6 +37,12 @@ def recorder(project: Path, tmp_path: Path) -> reads.Recorder:
     return reads.Recorder(str(project), str(tmp_path / "attempt" / "work"))
 
 
+def version_from(root: Path) -> None:
+    """As numpy looks up its own version while it is imported: in every place of sys.path."""
+    found = importlib.metadata.distributions(name="msgspec", path=[str(root), *sys.path])
+    assert next(iter(found)).version
+
+
 READS: list[tuple[str, Callable[[Path], object], list[str]]] = [
     ("open", lambda _: open("data/a.txt").close(), ["data/a.txt"]),
     ("bytes", lambda _: os.close(os.open(b"data/a.txt", os.O_RDONLY)), ["data/a.txt"]),
@@ -43,6 +50,7 @@ READS: list[tuple[str, Callable[[Path], object], list[str]]] = [
     ("absolute", lambda root: (root / "data" / "a.txt").read_text(), ["data/a.txt"]),
     ("listdir", lambda _: os.listdir("data"), ["data/"]),
     ("root", lambda _: os.listdir(), ["/"]),
+    ("version", version_from, []),
     ("glob", lambda root: list((root / "data").glob("*.txt")), ["data?", "data/"]),
     ("exists", lambda _: os.path.exists("data/none.csv"), ["data/none.csv?"]),
     ("is_file", lambda root: (root / "data" / "a.txt").is_file(), ["data/a.txt?"]),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from mainspring import settings
-from mainspring.app.handle import Run
+from mainspring.app.handle import PlanHandle, Run
 from mainspring.app.occupancy import in_use
 from mainspring.app.pipelines import check_parameters
 from mainspring.app.planning import Planned, make_plan
@@ -18,7 +18,6 @@ from mainspring.app.running import check_resources, create_run, drive, warm_up
 from mainspring.definition import session
 from mainspring.execution.context import Event
 from mainspring.records.errors import ProjectError
-from mainspring.records.plan import Plan
 from mainspring.records.spec import (
     CheckpointNode,
     CommandNode,
@@ -58,11 +57,11 @@ def run_pipeline(
         return _run(project, _planned(project, pipeline, parameters), watch)
 
 
-def plan_pipeline(pipeline: Pipeline[..., Any], parameters: dict[str, Any]) -> Plan:
+def plan_pipeline(pipeline: Pipeline[..., Any], parameters: dict[str, Any]) -> PlanHandle:
     """Return what a run with these parameters would do now. Raises MainspringError."""
     project = _project_of(pipeline)
     with in_use(project.home):
-        return _planned(project, pipeline, parameters).plan
+        return PlanHandle(_planned(project, pipeline, parameters).plan)
 
 
 def _planned(project: Project, pipeline: Pipeline[..., Any], parameters: dict[str, Any]) -> Planned:

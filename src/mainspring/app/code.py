@@ -10,12 +10,14 @@ import msgspec
 from mainspring.app.reader import Artifacts
 from mainspring.execution.orders import threads_of
 from mainspring.execution.reads import digest_in
+from mainspring.planning.cells import notebook_fingerprint
 from mainspring.planning.fingerprint import CodeBase
 from mainspring.planning.keys import SEMANTICS
 from mainspring.records.artifacts import ArtifactRef
 from mainspring.records.canonical import digest_bytes, digest_of
 from mainspring.records.errors import DefinitionError
-from mainspring.records.source import CodePart, Manifest, Static
+from mainspring.records.notebook import is_notebook
+from mainspring.records.source import CodePart, Fingerprint, Manifest, Static
 from mainspring.records.spec import CommandNode, StepNode
 from mainspring.storage.environment import Inventory, platform_key
 
@@ -69,8 +71,19 @@ class Code:
         return self._base.fingerprint(name).digest if self._base.has_module(name) else ""
 
     def _step(self, work: StepNode) -> Static:
-        found = self._base.fingerprint(work.uses)
+        if is_notebook(work.uses):
+            found = self._notebook(work)
+        else:
+            found = self._base.fingerprint(work.uses)
         return self._static(work, found.parts, self._inventory.closure(found.packages), {})
+
+    def _notebook(self, work: StepNode) -> Fingerprint:
+        """Its code cells as they are, and the code of the project that they reach."""
+        if work.uses not in self._files:
+            raise DefinitionError(
+                f"the notebook {work.uses!r} is not in the project", where=work.where
+            )
+        return notebook_fingerprint(self._base, work.uses)
 
     def _command(self, work: CommandNode, image: dict[str, str]) -> Static:
         parts: list[CodePart] = []

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Generic, TypeVar, cast
@@ -17,12 +19,16 @@ from mainspring.planning.expand import RunGraph
 from mainspring.planning.resolve import Resolver
 from mainspring.records.artifacts import ArtifactRef, Stored
 from mainspring.records.errors import DefinitionError, NotFoundError, RunFailedError
+from mainspring.records.plan import Plan, PlannedTask
 from mainspring.records.runs import Task, TaskError
 from mainspring.records.status import RunStatus, TaskStatus
 from mainspring.records.stores import Upstream
 from mainspring.storage.serializers import registry
 
 R = TypeVar("R")
+
+SHOWN = "mainspring.interactive.shown"
+"""Who draws for notebooks: found by name, as this layer may not import that one."""
 
 
 class TaskHandle:
@@ -61,41 +67,64 @@ class TaskHandle:
         return SimpleNamespace(**{name: self.output(name) for name in self.artifacts})
 
 
+class PlanHandle:
+    """What a run would do now: `tasks` by path, each with `choice` and `reason`."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+
+    def __repr__(self) -> str:
+        counts = Counter(task.choice.value for task in self.plan.tasks)
+        said = ", ".join(f"{count} {choice}" for choice, count in counts.items())
+        return f"<plan of {self.plan.pipeline}: {said or 'nothing to do'}>"
+
+    def _repr_html_(self) -> str:
+        return import_module(SHOWN).plan(self)
+
+    @property
+    def tasks(self) -> dict[str, PlannedTask]:
+        """The planned tasks by path."""
+        return {task.path: task for task in self.plan.tasks}
+
+
 class Run(Generic[R]):
     """A recorded run. `result` is what the pipeline function returns, as values."""
 
     def __init__(self, project: Project, id: str) -> None:
-        self._project = project
+        self.project = project
         self.id = id
 
     def __repr__(self) -> str:
         return f"<run {self.id}: {self.status.value}>"
 
+    def _repr_html_(self) -> str:
+        return import_module(SHOWN).run(self)
+
     @property
     def status(self) -> RunStatus:
         """The present status, read from the store."""
-        return self._project.store.read.run(self.id).status
+        return self.project.store.read.run(self.id).status
 
     @property
     def parameters(self) -> dict[str, Any]:
         """The parameters of the run."""
-        return self._project.store.read.run(self.id).parameters
+        return self.project.store.read.run(self.id).parameters
 
     @property
     def metrics(self) -> dict[str, float]:
         """The last value of each metric, by `task/name`."""
-        found = self._project.store.read.metrics(self.id)
+        found = self.project.store.read.metrics(self.id)
         return {f"{metric.task}/{metric.name}": metric.last for metric in found}
 
     @property
     def tasks(self) -> dict[str, TaskHandle]:
         """All tasks by path."""
-        found = self._project.store.read.tasks(self.id)
-        return {task.path: TaskHandle(self._project, task) for task in found}
+        found = self.project.store.read.tasks(self.id)
+        return {task.path: TaskHandle(self.project, task) for task in found}
 
     def task(self, path: str) -> TaskHandle:
         """Return one task. Raises NotFoundError."""
-        return TaskHandle(self._project, self._project.store.read.find_task(self.id, path))
+        return TaskHandle(self.project, self.project.store.read.find_task(self.id, path))
 
     def __getitem__(self, path: str) -> Any:
         """Return the value of a task's output (or its outputs as attributes)."""
@@ -108,28 +137,28 @@ class Run(Generic[R]):
         values = self.outputs
         if list(values) == ["result"]:
             return cast("R", values["result"])
-        bundle = load_spec(self._project, self._project.store.read.run(self.id)).bundle
+        bundle = load_spec(self.project, self.project.store.read.run(self.id)).bundle
         return cast("R", _as_one(bundle, values))
 
     @property
     def outputs(self) -> dict[str, Any]:
         """The pipeline's outputs by name, as values. Raises RunFailedError."""
         self.raise_for_status()
-        record = self._project.store.read.run(self.id)
-        graph = RunGraph(load_spec(self._project, record), record.parameters).graph
-        tasks = {task.path: task for task in self._project.store.read.top_tasks(self.id)}
+        record = self.project.store.read.run(self.id)
+        graph = RunGraph(load_spec(self.project, record), record.parameters).graph
+        tasks = {task.path: task for task in self.project.store.read.top_tasks(self.id)}
 
         def upstream(path: str) -> Upstream:
             task = tasks[path]
-            return Upstream(status=task.status, outputs=self._project.store.read.outputs(task.id))
+            return Upstream(status=task.status, outputs=self.project.store.read.outputs(task.id))
 
-        resolver = Resolver(upstream, self._project.artifacts, graph.nodes.get)
-        work = self._project.home / "cache" / "opened" / self.id
+        resolver = Resolver(upstream, self.project.artifacts, graph.nodes.get)
+        work = self.project.home / "cache" / "opened" / self.id
 
         def load(stored: Stored) -> Any:
             return registry.load(
                 stored.ref,
-                self._project.blobs,
+                self.project.blobs,
                 index=stored.index,
                 element=stored.element,
                 workdir=work,
@@ -143,7 +172,7 @@ class Run(Generic[R]):
         status = self.status
         if status is RunStatus.SUCCEEDED:
             return
-        found = self._project.store.read.tasks(self.id, status=TaskStatus.FAILED, limit=1000)
+        found = self.project.store.read.tasks(self.id, status=TaskStatus.FAILED, limit=1000)
         failed = [task for task in found if task.error is not None]
         # A map or repeat that failed for its children's sake says less than they do.
         failed.sort(key=lambda task: task.error is not None and task.error.kind == "children")

@@ -12,6 +12,7 @@ from mainspring.app.project import Project
 from mainspring.planning.build import Frame, build
 from mainspring.planning.decide import Context
 from mainspring.records.canonical import digest_bytes
+from mainspring.records.notebook import is_notebook
 from mainspring.records.plan import Choice, Plan
 from mainspring.records.spec import CommandNode, GroupNode, PipelineSpec, RepeatNode, StepNode
 from mainspring.records.stores import History
@@ -92,6 +93,6 @@ def work_of(spec: PipelineSpec) -> Iterator[StepNode | CommandNode]:
 
 
 def modules_of(spec: PipelineSpec) -> list[str]:
-    """Return the modules that the steps of a spec are in."""
+    """Return the modules that the steps of a spec are in; a notebook is in none."""
     uses = (node.uses for node in work_of(spec) if isinstance(node, StepNode))
-    return sorted({use.partition(":")[0] for use in uses})
+    return sorted({use.partition(":")[0] for use in uses if not is_notebook(use)})

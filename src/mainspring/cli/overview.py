@@ -7,6 +7,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "init": "make a project here: settings and a pipeline that runs",
         "plan": "say what a run would do now, and why",
         "run": "run a pipeline; what nothing has changed is reused",
+        "notebook": "execute one notebook with parameters",
         "engine": "work on the runs that are on record, with other engines",
     },
     "Go on": {

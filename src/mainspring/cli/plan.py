@@ -68,11 +68,12 @@ def _row(task: PlannedTask) -> list[Cell]:
         Cell(sign, style),
         Cell(task.path, style if task.choice is Choice.RUN else ""),
         Cell(f"~{expected}" if expected else "", "dim"),
-        Cell(_reason(task), "dim" if task.choice in (Choice.REUSE, Choice.UNKNOWN) else ""),
+        Cell(reason_of(task), "dim" if task.choice in (Choice.REUSE, Choice.UNKNOWN) else ""),
     ]
 
 
-def _reason(task: PlannedTask) -> str:
+def reason_of(task: PlannedTask) -> str:
+    """Why a task will run; of a reused one, where its result is from."""
     if task.choice is Choice.REUSE and task.source:
         return f"from {task.source}"
     return task.reason

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -71,15 +71,21 @@ def start(
     quiet: bool = False,
 ) -> int:
     """Put a plan on record as a run and drive it; return the exit status."""
-    from mainspring.app.running import check_resources, create_run, warm_up
     from mainspring.cli.driving import drive_run
+
+    run, executor = begin(project, planned, parent=parent)
+    return drive_run(invocation, project, run, executor, quiet=quiet)
+
+
+def begin(project: Project, planned: Planned, *, parent: str | None = None) -> tuple[str, Any]:
+    """Put a plan on record as a run; return its id, and an executor that is starting up."""
+    from mainspring.app.running import check_resources, create_run, warm_up
 
     if planned.needs_workers:
         check_resources(project, planned.spec)
     executor = warm_up(project, planned)
     try:
-        run = create_run(project, planned, parent=parent).id
+        return create_run(project, planned, parent=parent).id, executor
     except BaseException:
         executor.close()
         raise
-    return drive_run(invocation, project, run, executor, quiet=quiet)

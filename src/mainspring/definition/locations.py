@@ -28,6 +28,22 @@ def location() -> str:
     return "" if frame is None else at(frame.f_code.co_filename, frame.f_lineno)
 
 
+def project_root() -> str:
+    """Return the directory that paths in a pipeline are relative to: the project's.
+
+    It is what `set_root` says, else the nearest one with mainspring.toml above the caller's file.
+    """
+    if _root is not None:
+        return _root
+    frame: FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+    while frame is not None and frame.f_code.co_filename.startswith(_HERE):
+        frame = frame.f_back
+    name = "" if frame is None else frame.f_code.co_filename
+    typed = name.startswith("<") or session.label(name) is not None
+    folder = session.folder() if typed or frame is None else os.path.dirname(os.path.abspath(name))
+    return _project(folder) or folder
+
+
 def of_code(code: CodeType) -> str:
     """Return `file:line` of the first line of a function (of its first decorator)."""
     return at(code.co_filename, code.co_firstlineno)

@@ -45,6 +45,12 @@ if TYPE_CHECKING:
         @property
         def result(self) -> R_co: ...
 
+    class Planned(Protocol):
+        """A plan, as `Pipeline.plan` returns it."""
+
+        @property
+        def tasks(self) -> dict[str, Any]: ...
+
     class PlaceOptions(TypedDict, total=False):
         """What `.options(...)` of a pipeline takes."""
 
@@ -90,6 +96,15 @@ class Pipeline(Generic[P, R]):
         parameters = {**dict(zip(names, args, strict=True)), **kwargs}
         runner = Pipeline.runner or import_module("mainspring.app.api").run_pipeline
         return runner(self, parameters)
+
+    def plan(self, *args: P.args, **kwargs: P.kwargs) -> Planned:
+        """Return what a run with these parameters would do now, and why; nothing runs."""
+        names = positional(self.callee(), args, kwargs, location())
+        parameters = {**dict(zip(names, args, strict=True)), **kwargs}
+        return import_module("mainspring.app.api").plan_pipeline(self, parameters)
+
+    def _repr_html_(self) -> str:
+        return import_module("mainspring.interactive.shown").pipeline(self)
 
     @classmethod
     def forbid_runs(cls, why: str) -> None:

@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 _MARIMO = re.compile(r"__marimo__cell_(.+?)_\w*\.py$")
-_PROMPT = re.compile(r"<python-input-(\d+)>$")
+_PROMPT = re.compile(r"<(?:python-input|stdin)>?-(\d+)>?")
 
 
 def notebook() -> ModuleType | None:
@@ -20,7 +20,10 @@ def notebook() -> ModuleType | None:
     shell = _shell()
     if shell is not None and getattr(shell, "user_module", None) is main:
         return main
-    if getattr(main, "__spec__", None) is None and getattr(main, "__file__", None) is None:
+    spec = getattr(main, "__spec__", None)
+    if spec is None and getattr(main, "__file__", None) is None:
+        return main
+    if spec is not None and spec.name.startswith("_pyrepl."):  # the prompt of Python 3.13
         return main
     return main if _in_marimo() else None
 
@@ -35,7 +38,7 @@ def label(filename: str) -> str | None:
     found = _MARIMO.search(filename)
     if found:
         return f"cell {found[1]}"
-    typed = _PROMPT.match(filename)
+    typed = _PROMPT.fullmatch(filename)
     return f"input {typed[1]}" if typed else None
 
 

@@ -12,9 +12,9 @@ from mainspring.definition.bundles import load_class
 from mainspring.definition.calling import SiteWish
 from mainspring.definition.locations import at
 from mainspring.definition.nodes import Callee, Port, Site
+from mainspring.definition.notebook import load_used
 from mainspring.definition.pipeline import group, load_pipeline
 from mainspring.definition.repeat import read, repeated
-from mainspring.definition.step import load_step
 from mainspring.definition.tracing import Graph, Traced
 from mainspring.definition.yaml_syntax import Item, parse, plain
 from mainspring.definition.yaml_writer import dump
@@ -333,7 +333,7 @@ class _Reader:
 
     def _function(self, one: _Step, table: Mapping[str, Item]) -> Callee:
         uses = table["uses"]
-        definition = load_step(self._text(uses), where=self._where(uses))
+        definition = load_used(self._text(uses), name=one.name, where=self._where(uses))
         read_options = options.read(
             self._options(table), base=definition.run_options, where=self._where(one.item)
         )

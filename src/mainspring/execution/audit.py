@@ -103,6 +103,7 @@ def _asker() -> str:
 _OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _PATH_MODULES = ("genericpath.py", "posixpath.py", "pathlib.py", "glob.py", "<frozen genericpath>",
                  "<frozen posixpath>")  # fmt: skip
+_METADATA = os.path.join("importlib", "metadata", "__init__.py")
 _original_import_module = importlib.import_module
 
 
@@ -120,6 +121,11 @@ def _import_module(name: str, package: str | None = None) -> ModuleType:
 def _by_import_system() -> bool:
     # 0 is here, 1 the handler, 2 the hook, 3 who caused the event.
     return sys._getframe(3).f_code.co_filename.startswith("<frozen ")  # pyright: ignore[reportPrivateUsage]
+
+
+def _for_packages() -> bool:
+    """Whether a package looks for its own version: it lists all places that modules come from."""
+    return sys._getframe(3).f_code.co_filename.endswith(_METADATA)  # pyright: ignore[reportPrivateUsage]
 
 
 def _absolute(path: Any) -> str | None:
@@ -185,7 +191,7 @@ def _refuse(path: str) -> None:
 
 def _list(recorder: Recorder, args: tuple[Any, ...]) -> None:
     full = _absolute(args[0])
-    if full is None or _by_import_system():
+    if full is None or _by_import_system() or _for_packages():
         return
     inside = recorder.place(full)
     if inside is None and (real := os.path.realpath(full)) != full:

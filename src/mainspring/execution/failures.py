@@ -8,7 +8,7 @@ import signal
 import traceback
 from types import TracebackType
 
-from mainspring.records.errors import MainspringError
+from mainspring.records.errors import ExecutionError, MainspringError
 from mainspring.records.notebook import is_cell_file, place, said
 from mainspring.records.runs import Order, TaskError
 
@@ -19,11 +19,21 @@ _CHAIN = 10  # exceptions that led to one another
 _UNKNOWN = "(its message can't be shown)"
 
 
+class ToldError(ExecutionError):
+    """What went wrong in another process, which has told it."""
+
+    def __init__(self, told: TaskError) -> None:
+        super().__init__(f"{told.kind}: {told.message}", where=told.where, hint=told.hint)
+        self.told = told
+
+
 def describe(error: BaseException, snapshot: str, order: Order) -> TaskError:
     """Say what a step's exception was, with the project's own frames only.
 
     Never raises: an exception is a user's object, whose every method may.
     """
+    if isinstance(error, ToldError):
+        return _bounded(error.told)
     try:
         kind, message, hint = _words(error, order)
         where = getattr(error, "where", None) if isinstance(error, MainspringError) else None
@@ -31,12 +41,18 @@ def describe(error: BaseException, snapshot: str, order: Order) -> TaskError:
     except BaseException:
         kind, message, hint = type(error).__qualname__, _UNKNOWN, ""
         where = trace = ""
+    return _bounded(
+        TaskError(kind=kind, message=message, where=where or "", traceback=trace, hint=hint)
+    )
+
+
+def _bounded(error: TaskError) -> TaskError:
     return TaskError(
-        kind=_plain(kind, _KIND),
-        message=_plain(message, _MESSAGE),
-        where=_plain(where, _MESSAGE),
-        traceback=_plain(trace, _TRACE),
-        hint=_plain(hint, _MESSAGE),
+        kind=_plain(error.kind, _KIND),
+        message=_plain(error.message, _MESSAGE),
+        where=_plain(error.where, _MESSAGE),
+        traceback=_plain(error.traceback, _TRACE),
+        hint=_plain(error.hint, _MESSAGE),
     )
 
 

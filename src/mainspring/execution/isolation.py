@@ -42,8 +42,13 @@ def bootstrap_environment(source: Mapping[str, str]) -> dict[str, str]:
     """
     environment = base_environment(source)
     del environment["PYTHONDONTWRITEBYTECODE"]
-    environment["PYTHONPATH"] = str(Path(__file__).resolve().parents[2])
+    environment["PYTHONPATH"] = package_folder()
     return environment
+
+
+def package_folder() -> str:
+    """The directory that this package was imported from."""
+    return str(Path(__file__).resolve().parents[2])
 
 
 def line_buffered() -> None:

@@ -65,6 +65,11 @@ def open_channel(context: Context, files: AttemptFiles, blobs: Blobs) -> None:
     _channel.context, _channel.files, _channel.blobs = context, files, blobs
 
 
+def store_of() -> Blobs | None:
+    """Where the values of the attempt being worked on go; None outside a worker."""
+    return _channel.blobs
+
+
 def context() -> Context | None:
     """The attempt being worked on, or None outside a worker."""
     return _channel.context

@@ -23,7 +23,15 @@ from typing import Any, cast
 
 from mainspring.definition.pipeline import Pipeline
 from mainspring.definition.step import StepDefinition, load_step
-from mainspring.execution import audit, commands, inputs, isolation, reads, telemetry
+from mainspring.execution import (
+    audit,
+    commands,
+    inputs,
+    isolation,
+    notebooks,
+    reads,
+    telemetry,
+)
 from mainspring.execution.attempt_files import BUSY, AttemptFiles, encode
 from mainspring.execution.failures import describe
 from mainspring.execution.rehearsal import Rehearsal
@@ -31,6 +39,7 @@ from mainspring.execution.seeding import import_time_generators, limit_threads, 
 from mainspring.execution.wire import Boot, Dispatch, Inbox, frame, read_request
 from mainspring.records.artifacts import ArtifactRef, Literal
 from mainspring.records.errors import SerializationError
+from mainspring.records.notebook import is_notebook
 from mainspring.records.ports import Blobs
 from mainspring.records.runs import Order, Outcome, Usage
 from mainspring.records.status import AttemptStatus
@@ -51,6 +60,7 @@ class Site:
     root: str
     blobs: Blobs
     digests: dict[str, str]
+    paths: tuple[str, ...]
     generators: list[tuple[str, Any]] = field(default_factory=list[tuple[str, Any]])
     rehearsal: Rehearsal | None = None
     reads: dict[str, None] = field(default_factory=dict[str, None])
@@ -67,7 +77,8 @@ def settle_in(boot: Boot) -> Site:
     root = os.path.realpath(materialise(boot.snapshot, Path(boot.home), blobs))
     manifest = load_manifest(boot.snapshot, blobs)
     os.chdir(root)
-    sys.path[:0] = [os.path.join(root, part) if part else root for part in manifest.roots]
+    paths = tuple(os.path.join(root, part) if part else root for part in manifest.roots)
+    sys.path[:0] = paths
     importlib.invalidate_caches()
     Pipeline.forbid_runs("a worker was importing the project, or inside a step")
     isolation.line_buffered()
@@ -78,6 +89,7 @@ def settle_in(boot: Boot) -> Site:
         root=root,
         blobs=blobs,
         digests={file.path: file.digest for file in manifest.files},
+        paths=paths,
     )
 
 
@@ -194,6 +206,9 @@ def _outputs(
     if order.command:
         recorder.make_work()
         return commands.run(order, site.root, files, site.blobs)
+    if is_notebook(order.uses):
+        recorder.make_work()
+        return notebooks.run(order, site.root, site.paths, files, site.blobs)
     definition = load_step(order.uses)
     load = inputs.loader(site.blobs, Path(files.work, "inputs"))
     arguments = inputs.arguments(order.inputs, definition.inputs, load)

@@ -38,8 +38,9 @@ class CodeBase:
     def __init__(
         self, manifest: Manifest, read: Callable[[str], bytes], memo: Memo | None = None
     ) -> None:
-        self._manifest = manifest
-        self._memo = memo
+        self.manifest = manifest
+        self.read = read
+        self.memo = memo
         self._code: str | None = None
         self._program = Program(manifest, read, memo)
         self._walk = Walk(self._program)
@@ -68,7 +69,7 @@ class CodeBase:
 
     def _remembered(self, entry: str) -> Fingerprint | None:
         """The fingerprint found last time, if no file of code has changed since."""
-        data = self._memo.get(memo_key("fingerprint", entry)) if self._memo is not None else None
+        data = self.memo.get(memo_key("fingerprint", entry)) if self.memo is not None else None
         try:
             code, known = _decoder.decode(data) if data else ("", None)
         except (msgspec.DecodeError, ValueError):
@@ -76,14 +77,14 @@ class CodeBase:
         return known if code == self._code_digest() else None
 
     def _remember(self, entry: str, fingerprint: Fingerprint) -> None:
-        if self._memo is not None:
+        if self.memo is not None:
             data = _encoder.encode((self._code_digest(), fingerprint))
-            self._memo.put(memo_key("fingerprint", entry), data)
+            self.memo.put(memo_key("fingerprint", entry), data)
 
     def _code_digest(self) -> str:
         if self._code is None:
             files = [(file.path, file.digest) for file in self._program.modules.importable_files()]
-            self._code = digest_of([self._manifest.roots, files])
+            self._code = digest_of([self.manifest.roots, files])
         return self._code
 
     def _make(self, entry: str) -> Fingerprint:
@@ -242,7 +243,7 @@ class CodeBase:
     def _files(self, seen: set[Node]) -> Iterator[CodePart]:
         modules = self._program.modules
         if node(Sort.FILES) in seen:
-            files = iter(self._manifest.files)
+            files = iter(self.manifest.files)
         elif node(Sort.CODE) in seen:
             files = modules.importable_files()
         elif node(Sort.NATIVE) in seen:

@@ -19,6 +19,7 @@ from mainspring.execution.executors.local_pool import Pool
 from mainspring.execution.executors.local_process import Worker
 from mainspring.execution.executors.local_watch import READABLE, WRITABLE, Watch
 from mainspring.execution.failures import death
+from mainspring.records.notebook import is_notebook
 from mainspring.records.ports import BlobPlace, Capacity
 from mainspring.records.runs import Order, Outcome, TaskError, Usage
 from mainspring.records.status import AttemptStatus
@@ -146,7 +147,7 @@ class LocalExecutor:
             return
         names = (*order.env, *(ENGINE_VARIABLES if order.image else ()))
         env = {name: self._environment[name] for name in names if name in self._environment}
-        module = order.uses.partition(":")[0]
+        module = "" if is_notebook(order.uses) else order.uses.partition(":")[0]
         self._attempts[attempt.id] = attempt
         attempt.frame = wire.dispatch_frame(order, env)
         attempt.begun = time.time()
