@@ -5,9 +5,12 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.services.podman import Podman
 
 from mainspring.app.gc import Policy, collect
 from mainspring.app.project import Project
+from mainspring.execution import container_engine, containers
+from mainspring.execution.attempt_files import AttemptFiles
 from mainspring.records.artifacts import ArtifactRef
 from mainspring.records.errors import ConflictError
 from mainspring.records.runs import Run
@@ -103,3 +106,19 @@ def _all() -> object:
     from mainspring.records.stores import RunFilter
 
     return RunFilter()
+
+
+@pytest.mark.system("podman")
+def test_a_container_that_nobody_has_removed_goes(opened: Project, podman: Podman) -> None:
+    files = AttemptFiles(opened.home, "gone.1.1")
+    files.create()
+    name = containers._name(files)
+    podman("run", "--detach", "--network=none", "--name", name, "shell:1", "sleep", "1000")
+    Path(files.container).write_text(podman.url)
+    found = names(opened, Policy(), dry_run=True)
+    assert found["container"] == ["attempts/gone.1.1/container"]
+    assert podman.names() == [name]
+    names(opened, Policy(), dry_run=False)
+    assert podman.names() == []
+    assert not Path(files.directory).exists()
+    container_engine.forget()

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.services.podman import Podman
+from tests.services.docker import running as docker_running
+from tests.services.podman import Podman, shell_archive
 
 from mainspring.execution import container_engine, containers
 from mainspring.execution.attempt_files import AttemptFiles
@@ -19,10 +20,11 @@ from mainspring.storage.serializers import registry
 from mainspring.testing.memory import MemoryBlobs
 
 pytestmark = pytest.mark.system("podman")
+needs_docker = pytest.mark.system("docker", "dockerd")
 
 
 class World:
-    def __init__(self, root: Path, podman: Podman) -> None:
+    def __init__(self, root: Path, podman: Podman | None = None) -> None:
         self.podman = podman
         self.files = AttemptFiles(root / "home", "r.1.1")
         self.files.create()
@@ -38,8 +40,13 @@ class World:
             **more,
         )  # fmt: skip
         found = run(order, str(self.loaded), self.files, self.blobs)["out"]
-        assert self.podman.names() == []
+        assert self.podman is None or self.podman.names() == []
         return registry.load(found, self.blobs, workdir=self.loaded).read_text()
+
+
+def engine_of(world: World) -> Podman:
+    assert world.podman is not None
+    return world.podman
 
 
 @pytest.fixture
@@ -69,7 +76,7 @@ def test_what_is_not_the_working_directory_is_read_only(
     stored = Stored(ref=registry.dump(given, Path, world.blobs))
     with pytest.raises(CommandError, match="exit status"):
         world(text, inputs={"file": stored})
-    assert world.podman.names() == []
+    assert engine_of(world).names() == []
 
 
 def test_there_is_no_network_unless_asked(world: World) -> None:
@@ -83,16 +90,18 @@ def test_too_much_memory_is_said(world: World) -> None:
 
 def test_a_leftover_of_the_same_attempt_is_replaced(world: World) -> None:
     name = containers._name(world.files)
-    world.podman("create", "--name", name, "shell:1", "sleep", "1000")
+    engine_of(world)("create", "--name", name, "shell:1", "sleep", "1000")
     assert world("echo new > {outputs.out}") == "new\n"
 
 
 def test_whoever_concludes_an_attempt_removes_its_container(world: World) -> None:
     name = containers._name(world.files)
-    world.podman("run", "--detach", "--network=none", "--name", name, "shell:1", "sleep", "1000")
-    Path(world.files.container).write_text(world.podman.url)
+    engine_of(world)(
+        "run", "--detach", "--network=none", "--name", name, "shell:1", "sleep", "1000"
+    )
+    Path(world.files.container).write_text(engine_of(world).url)
     containers.clear(world.files)
-    assert world.podman.names() == []
+    assert engine_of(world).names() == []
     assert not Path(world.files.container).exists()
 
 
@@ -103,9 +112,9 @@ def test_a_missing_image_is_refused_by_name(world: World) -> None:
 
 
 def test_an_image_built_anew_has_another_id(world: World) -> None:
-    world.podman.build("other:1", "one")
+    engine_of(world).build("other:1", "one")
     before = container_engine.image_id("other:1")
-    world.podman.build("other:1", "two")
+    engine_of(world).build("other:1", "two")
     assert container_engine.image_id("other:1") != before
 
 
@@ -113,3 +122,50 @@ def test_no_engine_is_one_message(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     monkeypatch.setenv("CONTAINER_HOST", f"unix://{tmp_path}/none.sock")
     with pytest.raises(container_engine.ContainerError, match="no container engine answers"):
         container_engine.image_id("shell:1")
+
+
+@needs_docker
+def test_docker_proper_does_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = tmp_path / "given.csv"
+    given.write_text("a,b\n")
+    with docker_running(shell_archive(tmp_path / "image.tar"), "shell:1") as url:
+        monkeypatch.setenv("CONTAINER_HOST", url)
+        world = World(tmp_path)
+        stored = Stored(ref=registry.dump(given, Path, world.blobs))
+        text = "cat {inputs.file} > {outputs.out}; ls /sys/class/net >> {outputs.out}"
+        assert world(text, inputs={"file": stored}) == "a,b\nlo\n"
+        with pytest.raises(CommandError, match="exit status"):
+            world("touch /new")
+        with pytest.raises(MemoryError, match="because it used more than its memory limit"):
+            # The shell outlives what the kernel kills, so it says by its status what happened.
+            world("head -c 200000000 /dev/zero | tail > {outputs.out}; exit 137", memory=32 << 20)
+        assert container_engine.engine().client.api.containers(all=True) == []
+        container_engine.forget()
+
+
+def test_cpus_are_a_limit(world: World) -> None:
+    quota = "/sys/fs/cgroup/cpu/cpu.cfs_quota_us"
+    text = f"cat {quota} > {{outputs.out}} || cat /sys/fs/cgroup/cpu.max > {{outputs.out}}"
+    assert world(text, cpus=0.5).split()[0] == "50000"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ln -s /etc/passwd {outputs.out}",
+        "ln -s ../../../../secret {outputs.out}",
+        "rmdir inputs; ln -s / inputs; ln -s inputs/etc/passwd {outputs.out}",
+    ],
+)
+def test_an_output_that_leads_outside_is_not_taken(world: World, tmp_path: Path, text: str) -> None:
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "home" / "secret").write_text("secret")
+    with pytest.raises(CommandError, match=r"is a link to|did not write|exit status"):
+        world(text)
+
+
+def test_what_it_is_told_are_words_not_a_shell(world: World) -> None:
+    inputs: dict[str, Input] = {"x": Literal(value="$(touch owned); `id` '\"")}
+    assert (
+        world("echo {inputs.x} > {outputs.out}; ls", inputs=inputs) == "$(touch owned); `id` '\"\n"
+    )

@@ -30,7 +30,7 @@ cgroup_manager = "cgroupfs"
 runtime = "runc"
 events_logger = "file"
 """
-_PROGRAMS = ("sh", "cat", "sleep", "id", "touch", "tail", "head", "ls")
+_PROGRAMS = ("sh", "cat", "sleep", "id", "touch", "tail", "head", "ls", "ln", "rmdir")
 _PYTHON_PROGRAMS = ("true", "env", "pwd")
 _PATIENCE = 30.0
 
@@ -63,20 +63,26 @@ class Podman:
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout.decode().strip()
 
+    @property
+    def variables(self) -> dict[str, str]:
+        """With these another podman of the test has the same images."""
+        storage = self._root / "storage.conf"
+        storage.write_text(
+            f'[storage]\ndriver = "overlay"\ngraphroot = "{self._root}/storage"\n'
+            f'runroot = "{self._root}/run"\n'
+        )
+        return {
+            "CONTAINERS_CONF": self._env["CONTAINERS_CONF"],
+            "CONTAINERS_STORAGE_CONF": str(storage),
+        }
+
     def names(self) -> list[str]:
         """The containers that there are, running or not."""
         return self("ps", "--all", "--format", "{{.Names}}").split()
 
     def build(self, name: str, mark: str = "") -> None:
         """Make an image of the host's shell and a few programs; `mark` is in /mark."""
-        data = io.BytesIO()
-        with tarfile.open(fileobj=data, mode="w", dereference=True) as tar:
-            for path in _files():
-                tar.add(path, path.lstrip("/"))
-            _add_mark(tar, mark)
-        file = self._root / "image.tar"
-        file.write_bytes(data.getvalue())
-        self("import", str(file), name)
+        self("import", str(shell_archive(self._root / "image.tar", mark)), name)
 
     def build_python(self, name: str, packages: Iterable[str]) -> None:
         """Make an image of this interpreter, some of its packages with all that they need, and the
@@ -106,6 +112,15 @@ class Podman:
             self("rm", "--force", "--time", "0", name)
         self._server.terminate()
         self._server.wait(_PATIENCE)
+
+
+def shell_archive(file: Path, mark: str = "") -> Path:
+    """Write the root of an image: a shell, a few programs, and /mark."""
+    with tarfile.open(file, mode="w", dereference=True) as tar:
+        for path in _files():
+            tar.add(path, path.lstrip("/"))
+        _add_mark(tar, mark)
+    return file
 
 
 def _add_mark(tar: tarfile.TarFile, text: str) -> None:

@@ -47,6 +47,7 @@ class Engine(NamedTuple):
 
 
 _opened: dict[str, tuple[object, Engine]] = {}
+_started: list[subprocess.Popen[bytes]] = []
 
 
 def choice() -> str:
@@ -234,8 +235,11 @@ def _start(url: str) -> None:
     with log.open("wb") as said:
         process = subprocess.Popen(
             ["podman", "system", "service", f"--time={_IDLE}", url],
-            stdin=subprocess.DEVNULL, stdout=said, stderr=said, cwd="/", start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=said, stderr=said, cwd=path.parent,
+            start_new_session=True,
         )  # fmt: skip
+    # It outlives this process; if it ends before, whoever starts the next one reaps it.
+    _started[:] = [*(one for one in _started if one.poll() is None), process]
     end = time.monotonic() + _START
     while not _listens(str(path)):
         if process.poll() is not None or time.monotonic() > end:
