@@ -25,14 +25,14 @@ PROGRAMS = """from mainspring import container, pipeline
 @pipeline
 def programs():
     made = container("shell:1", "touch {outputs.out}", outputs={"out": "o"}, name="first")()
-    for number in range(%d):
+    for number in range(COUNT):
         more = container(
             "shell:1", "cat {inputs.x} > {outputs.out}", inputs={"x": object},
             outputs={"out": "o"}, shell=True, name=f"next{number}",
         )
         made = more(x=made)
     return made
-""" % COUNT
+""".replace("COUNT", str(COUNT))
 STEPS = """from mainspring import pipeline, step
 
 @step(environment="Dockerfile")
@@ -46,10 +46,10 @@ def inc(x: int) -> int:
 @pipeline
 def steps():
     x = first()
-    for _ in range(%d):
+    for _ in range(COUNT):
         x = inc(x)
     return x
-""" % COUNT
+""".replace("COUNT", str(COUNT))
 WORKER = "import mainspring.execution.worker"
 
 

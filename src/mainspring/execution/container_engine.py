@@ -30,6 +30,7 @@ VARIABLES = (
 
 OWN = "podman"
 _PATIENCE = 60  # seconds for an answer of the engine
+_OLDEST = "1.40"  # version of the API
 _IDLE = 60  # seconds after which a podman of our own ends when nobody is connected
 _START = 10.0  # seconds until it listens
 
@@ -157,7 +158,10 @@ def _connect(url: str) -> Engine:
         raise ContainerError(f"there is no socket {path} for this user")
     client: Any = None
     try:
-        client = docker.DockerClient(base_url=url, timeout=_PATIENCE)
+        client = docker.DockerClient(base_url=url, version=_OLDEST, timeout=_PATIENCE)
+        version = _version(client)
+        client.close()
+        client = docker.DockerClient(base_url=url, version=version, timeout=_PATIENCE)
         return Engine(client, url, _is_rootless(client, path))
     except (DockerException, OSError, ValueError) as error:
         if client is not None:
@@ -165,10 +169,21 @@ def _connect(url: str) -> Engine:
         raise ContainerError(f"at {url}: {type(error).__name__}") from None
 
 
+def _version(client: Any) -> str:
+    """The newest version of the API that both sides speak.
+
+    The answer to a ping has it; to tell all about itself takes podman a quarter of a second.
+    """
+    from docker.constants import DEFAULT_DOCKER_API_VERSION as ours
+
+    answer = client.api.get(f"{client.api.base_url}/_ping", timeout=_PATIENCE)
+    theirs = str(answer.headers.get("Api-Version") or _OLDEST)
+    return min(theirs, ours, key=lambda version: [int(part) for part in version.split(".")])
+
+
 def _is_rootless(client: Any, path: str) -> bool:
     """Whether the engine runs without root. One whose socket is root's does not; to ask it takes
     podman a tenth of a second."""
-    client.ping()
     if path and os.stat(path).st_uid == 0:
         return False
     return "name=rootless" in (client.info().get("SecurityOptions") or [])

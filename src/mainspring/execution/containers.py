@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Generator, Mapping, Sequence
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from types import FrameType
@@ -24,6 +25,7 @@ LABEL = "mainspring.attempt"
 DIRECTORY = "mainspring.directory"
 _KILLED = 137
 _NO_PROGRAM = ("executable file", "exec: ")  # what runc and crun say
+_LOOKS, _PAUSE = 30, 0.005  # seconds
 _GRACE = 1  # seconds between SIGTERM and SIGKILL; the executor kills the worker after two
 
 
@@ -172,14 +174,16 @@ def _binds(files: AttemptFiles, mounts: Sequence[Mount]) -> list[str]:
 def _follow(client: Any, made: str, order: Order) -> int:
     """Start a container, copy what it prints to the log, and return its exit status."""
     try:
-        client.api.start(made)
-        for piece in client.api.logs(made, stdout=True, stderr=True, stream=True, follow=True):
-            _write(piece)
-        code = int(client.api.wait(made, timeout=None)["StatusCode"])
-        state = client.api.inspect_container(made)["State"]
+        # Before the start: nothing that is printed is missed, and nobody has to look for it.
+        with _attached(client.api, made) as printed:
+            client.api.start(made)
+            for piece in printed:
+                _write(piece)
+        state = _end(client, made)
     except _Stopped:
         client.api.stop(made, timeout=_GRACE)
         raise
+    code = int(state["ExitCode"])
     if state.get("OOMKilled") or (code == _KILLED and order.memory):
         sure = "" if state.get("OOMKilled") else ", probably"
         raise MemoryError(
@@ -189,17 +193,53 @@ def _follow(client: Any, made: str, order: Order) -> int:
     return code
 
 
+def _end(client: Any, made: str) -> dict[str, Any]:
+    """The state of a container that has ended, or has closed its output and is about to.
+
+    Podman answers a wait with a quarter of a second's delay, so the end is looked for at first.
+    """
+    for _ in range(_LOOKS):
+        state: dict[str, Any] = client.api.inspect_container(made)["State"]
+        if state["Status"] in ("exited", "stopped", "dead"):
+            return state
+        time.sleep(_PAUSE)
+    client.api.wait(made, timeout=None)
+    return client.api.inspect_container(made)["State"]
+
+
+@contextlib.contextmanager
+def _attached(api: Any, made: str) -> Generator[Iterator[bytes]]:
+    """What a container is going to print; the client's own way to this leaves its socket open."""
+    from docker.utils import socket as sockets
+
+    frames: Any = sockets.frames_iter  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    response = api.post(
+        f"{api.base_url}/v{api.api_version}/containers/{made}/attach",
+        params={"stdout": 1, "stderr": 1, "stream": 1},
+        headers={"Connection": "Upgrade", "Upgrade": "tcp"},
+        stream=True,
+    )
+    with contextlib.closing(response):
+        stream = api._get_raw_response_socket(response)
+        yield (data for _, data in frames(stream, tty=False))
+
+
 def _write(data: bytes) -> None:
     while data:
         data = data[os.write(1, data) :]
 
 
 def _remove(client: Any, name: str) -> None:
-    from docker.errors import DockerException, NotFound
+    """Remove a container, running or not. One that is just ending can't be removed for a moment."""
+    from docker.errors import APIError, DockerException, NotFound
 
-    try:
-        client.api.remove_container(name, force=True, v=True)
-    except NotFound:
-        pass
-    except (DockerException, OSError) as error:
-        raise ContainerError(f"a container could not be removed: {error}") from error
+    for left in reversed(range(_LOOKS)):
+        try:
+            client.api.remove_container(name, force=True, v=True)
+            return
+        except NotFound:
+            return
+        except (DockerException, OSError) as error:
+            if not left or not isinstance(error, APIError):
+                raise ContainerError(f"a container could not be removed: {error}") from error
+        time.sleep(_PAUSE * (_LOOKS - left))
