@@ -346,6 +346,10 @@ class ExecutorSuite:
         """The PATH that a step sees."""
         return os.environ["PATH"]
 
+    def looks(self, outside: Path) -> tuple[str, ...]:
+        """What is on record of a look at the file of `outside`."""
+        return (f"read {outside}",)
+
     def outside(self, folder: Path) -> tuple[Path, str]:
         """A file that a step can read although it is no input, and what is in it."""
         secret = folder / "outside.txt"
@@ -639,7 +643,7 @@ class ExecutorSuite:
         with world.executor() as executor:
             outcome = one(executor, world.order("read_outside", place=str(secret)))
             assert world.value(outcome) == text
-            assert outcome.impure == (f"read {secret}",)
+            assert outcome.impure == self.looks(secret)
             reached = one(executor, world.order("reach_out"))
         assert reached.impure == ("subprocess true", "connect 127.0.0.1")
 
