@@ -50,19 +50,19 @@ class File:
     def dump(self, value: object, hint: object, sink: Sink) -> None:  # noqa: ARG002
         """Store the content and write the manifest."""
         path = cast("Path", value)
-        sink.write(canonical(_store(path, path.absolute().name, sink)))
+        sink.write(canonical(store_file(path, path.absolute().name, sink)))
 
     def load(self, source: Source) -> object:
         """Write the file anew: changing it changes no blob."""
-        entry = _read(source, FileEntry)
-        _check_name(entry.name)
-        target = _free_place(source, entry.name)
-        _materialise(source, entry, target)
-        return target
+        return self.lay_out(source)
+
+    def lay_out(self, source: Source) -> Path:
+        """The same."""
+        return lay_out_file(source, _read(source, FileEntry), source.reading.workdir)
 
     def preview(self, source: Source, limit: int) -> str:
         """Name and size."""
-        return shorten(_line(_read(source, FileEntry)), limit)
+        return shorten(line(_read(source, FileEntry)), limit)
 
     def references(self, source: Source) -> Iterator[str]:
         """The content."""
@@ -79,44 +79,19 @@ class Directory:
     def dump(self, value: object, hint: object, sink: Sink) -> None:  # noqa: ARG002
         """Store each file and write the manifest."""
         root = cast("Path", value)
-        files: list[FileEntry] = []
-        empty: list[str] = []
-        for path, inner in _walk(root, PurePosixPath()):
-            if inner is None:
-                _check_kept(str(path), root / path)
-                empty.append(str(path))
-            else:
-                files.append(_store(inner, str(path), sink))
-        files.sort(key=lambda entry: entry.name)
-        name = root.absolute().name or "root"
-        sink.write(canonical(Tree(name=name, files=tuple(files), empty=tuple(sorted(empty)))))
+        sink.write(canonical(store_tree(root, root.absolute().name or "root", sink)))
 
     def load(self, source: Source) -> object:
         """Write the directory anew."""
-        tree = _read(source, Tree)
-        _check_name(tree.name)
-        for name in (*(entry.name for entry in tree.files), *tree.empty):
-            _check_path(name)
-        target = _free_place(source, tree.name)
-        try:
-            target.mkdir()
-            for name in tree.empty:
-                (target / name).mkdir(parents=True, exist_ok=True)
-            for entry in tree.files:
-                place = target / entry.name
-                place.parent.mkdir(parents=True, exist_ok=True)
-                _materialise(source, entry, place)
-        except (FileExistsError, NotADirectoryError) as error:
-            raise damaged(f"a path in it is used twice: {error.filename}") from error
-        return target
+        return self.lay_out(source)
+
+    def lay_out(self, source: Source) -> Path:
+        """The same."""
+        return lay_out_tree(source, _read(source, Tree), source.reading.workdir)
 
     def preview(self, source: Source, limit: int) -> str:
         """The files, one a line."""
-        tree = _read(source, Tree)
-        total = sum(entry.size for entry in tree.files)
-        lines = [f"{tree.name}/: {len(tree.files)} files, {total} bytes"]
-        lines += [_line(entry) for entry in tree.files[: limit // 10]]
-        return shorten("\n".join(lines), limit)
+        return shorten(listing(_read(source, Tree), limit), limit)
 
     def references(self, source: Source) -> Iterator[str]:
         """The content of every file."""
@@ -124,7 +99,49 @@ class Directory:
             yield entry.digest
 
 
-def _store(path: Path, name: str, sink: Sink) -> FileEntry:
+def store_tree(root: Path, name: str, sink: Sink) -> Tree:
+    """Store each file of a directory; the manifest calls it `name`."""
+    files: list[FileEntry] = []
+    empty: list[str] = []
+    for path, inner in _walk(root, PurePosixPath()):
+        if inner is None:
+            _check_kept(str(path), root / path)
+            empty.append(str(path))
+        else:
+            files.append(store_file(inner, str(path), sink))
+    files.sort(key=lambda entry: entry.name)
+    return Tree(name=name, files=tuple(files), empty=tuple(sorted(empty)))
+
+
+def lay_out_file(source: Source, entry: FileEntry, workdir: Path | None) -> Path:
+    """Write a stored file anew, below `workdir`."""
+    _check_name(entry.name)
+    target = _free_place(workdir, entry.name)
+    _materialise(source, entry, target)
+    return target
+
+
+def lay_out_tree(source: Source, tree: Tree, workdir: Path | None) -> Path:
+    """Write a stored directory anew, below `workdir`."""
+    _check_name(tree.name)
+    for name in (*(entry.name for entry in tree.files), *tree.empty):
+        _check_path(name)
+    target = _free_place(workdir, tree.name)
+    try:
+        target.mkdir()
+        for name in tree.empty:
+            (target / name).mkdir(parents=True, exist_ok=True)
+        for entry in tree.files:
+            place = target / entry.name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            _materialise(source, entry, place)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise damaged(f"a path in it is used twice: {error.filename}") from error
+    return target
+
+
+def store_file(path: Path, name: str, sink: Sink) -> FileEntry:
+    """Store a file's content; the manifest calls it `name`."""
     _check_kept(name, path)
     try:
         name.encode()
@@ -190,9 +207,8 @@ def _check_path(path: str) -> None:
         _check_name(name)
 
 
-def _free_place(source: Source, name: str) -> Path:
+def _free_place(workdir: Path | None, name: str) -> Path:
     """A path of that name that is not taken: in the work directory or one level below it."""
-    workdir = source.reading.workdir
     if workdir is None:
         raise SerializationError(
             f"the file {name!r} needs a place to be written to",
@@ -216,5 +232,13 @@ def _materialise(source: Source, entry: FileEntry, target: Path) -> None:
     bulk.copy_file(content, target, _RUNNABLE if entry.executable else _READABLE)
 
 
-def _line(entry: FileEntry) -> str:
+def line(entry: FileEntry) -> str:
+    """A file in one line, for people."""
     return f"{entry.name}  {entry.size} bytes  {entry.digest[:17]}…"
+
+
+def listing(tree: Tree, limit: int) -> str:
+    """A directory and its first files, for people."""
+    total = sum(entry.size for entry in tree.files)
+    lines = [f"{tree.name}/: {len(tree.files)} files, {total} bytes"]
+    return "\n".join(lines + [line(entry) for entry in tree.files[: limit // 10]])
