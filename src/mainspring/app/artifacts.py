@@ -108,11 +108,11 @@ def copy_out(project: Project, ref: ArtifactRef, target: Path, *, force: bool = 
     if not target.parent.is_dir():
         raise NotFoundError(f"there is no directory {target.parent}")
     if ref.format in PACKED:
-        return _settle(target, lambda scratch: _unpack(project, ref, scratch / "content"))
-    return _settle(target, lambda scratch: _copy(_content(project, ref, scratch), scratch))
+        return settle(target, lambda scratch: _unpack(project, ref, scratch / "content"))
+    return settle(target, lambda scratch: _copy(_content(project, ref, scratch), scratch))
 
 
-def _settle(target: Path, make: Callable[[Path], Path]) -> Path:
+def settle(target: Path, make: Callable[[Path], Path]) -> Path:
     """Have something made beside its place, and moved there when it is complete."""
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".mainspring-") as scratch:
         made = make(Path(scratch))
