@@ -32,7 +32,7 @@ def main() -> None:
     wall = time.perf_counter() - clock
     run.raise_for_status()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    tasks = run._project.store.read.tasks(run.id)
+    tasks = run.project.store.read.tasks(run.id)
     ends = sorted(task.ended for task in tasks)
     statuses = sorted({task.status.value for task in tasks})
     found = {
@@ -46,7 +46,7 @@ def main() -> None:
     if seen:
         found["seen"] = seen[0]
     if os.environ.get("PROBE_MEMORY"):
-        attempts = [a for t in tasks for a in run._project.store.read.attempts(t.id)]
+        attempts = [a for t in tasks for a in run.project.store.read.attempts(t.id)]
         found["peaks"] = [a.usage.peak_memory for a in attempts if a.usage]
     print(json.dumps(found))
 
