@@ -102,3 +102,11 @@ def podman() -> Iterator[Podman]:
     """A podman of this process's own, with a small image `shell`."""
     with podman_running() as engine:
         yield engine
+
+
+@pytest.fixture(scope="session")
+def python_image(podman: Podman) -> str:
+    """An image with this interpreter, and what steps of the tests import."""
+    packages = ("blake3", "msgspec", "numpy", "threadpoolctl", "scikit-learn", "skops")
+    podman.build_python("python:1", packages)
+    return "python:1"

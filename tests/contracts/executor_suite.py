@@ -127,7 +127,7 @@ def shout(lines: int) -> int:
     return lines
 
 @step
-def beget(mark: str, daemon: bool) -> int:
+def beget(daemon: bool) -> int:
     read, write = os.pipe()
     if os.fork() == 0:
         if daemon:
@@ -138,8 +138,7 @@ def beget(mark: str, daemon: bool) -> int:
         os.close(write)
         time.sleep(600)
         os._exit(0)
-    Path(mark).write_bytes(os.read(read, 100))
-    return 1
+    return int(os.read(read, 100))
 
 @step
 def thing() -> object:
@@ -210,10 +209,15 @@ def threads() -> list:
 
 
 class World:
-    """A home with a project in it, and orders for its steps."""
+    """A home with a project in it, and orders for its steps.
 
-    def __init__(self, home: Path, make: Callable[..., Executor]) -> None:
+    `image` is what all orders run in, if they do. What a test and a step tell each other is in
+    files at a `spot`: a place that both see.
+    """
+
+    def __init__(self, home: Path, make: Callable[..., Executor], image: str = "") -> None:
         self.home = home
+        self.image = image
         self.blobs = LocalBlobs(home / "blobs")
         self._make = make
         self._count = 0
@@ -255,10 +259,27 @@ class World:
             "attempt": f"run.1.{self._count}",
             "snapshot": self.snapshot,
             "uses": f"{module}:{step}" if step else "",
+            "image": self.image,
         }
         return Order(
             **{"run": "run", "path": step, "node": step, "inputs": inputs, **defaults, **fields}
         )
+
+    def spot(self, name: str, ahead: int = 1) -> Path:
+        """A file that the order made next (or `ahead` orders from now) can write and read."""
+        if not self.image:
+            return self.home.parent / name
+        return Path(self.files(f"run.1.{self._count + ahead}").work, name)
+
+    def ended(self, attempt: str, pid: str) -> bool:
+        """Whether nothing runs any more of an attempt that has written down a process id."""
+        del attempt
+        return gone(int(pid))
+
+    def kill(self, attempt: str, pid: str) -> None:
+        """Kill an attempt with all its processes, and wait until nothing of it runs."""
+        os.kill(int(pid), signal.SIGKILL)
+        until(lambda: self.ended(attempt, pid))
 
     def files(self, attempt: str) -> AttemptFiles:
         return AttemptFiles(self.home, attempt)
@@ -317,6 +338,19 @@ def gone(pid: int) -> bool:
 
 class ExecutorSuite:
     """Subclassed by each executor's tests, which give the fixture `world`."""
+
+    timeout = 1.0
+    """Seconds in which a step surely begins."""
+
+    def path(self) -> str:
+        """The PATH that a step sees."""
+        return os.environ["PATH"]
+
+    def outside(self, folder: Path) -> tuple[Path, str]:
+        """A file that a step can read although it is no input, and what is in it."""
+        secret = folder / "outside.txt"
+        secret.write_text("outside")
+        return secret, "outside"
 
     # Success
 
@@ -477,27 +511,32 @@ class ExecutorSuite:
         assert outcome.error.kind == "memory"
         assert "190.7 MiB" in outcome.error.message
 
-    def test_a_timeout_of_a_step_that_ignores_sigterm(self, world: World, tmp_path: Path) -> None:
-        mark = tmp_path / "mark"
+    def test_a_timeout_of_a_step_that_ignores_sigterm(self, world: World) -> None:
+        mark = world.spot("mark")
         with world.executor() as executor:
-            outcome = one(executor, world.order("stubborn", mark=str(mark), timeout=1.0))
-            assert outcome.status is AttemptStatus.TIMED_OUT
-            assert outcome.error is not None
-            assert "1 s" in outcome.error.message
-            until(lambda: gone(int(mark.read_text())))
-        assert world.files(outcome.attempt).read() == outcome
-
-    def test_cancel_while_it_runs(self, world: World, tmp_path: Path) -> None:
-        mark = tmp_path / "mark"
-        with world.executor() as executor:
-            order = world.order("wait_for", mark=str(mark), go=str(tmp_path / "never"))
+            order = world.order("stubborn", mark=str(mark), timeout=self.timeout)
             executor.launch([order])
             until(lambda: told(mark), executor)
+            pid = mark.read_text()
+            outcome = collect(executor)[order.attempt]
+            assert outcome.status is AttemptStatus.TIMED_OUT
+            assert outcome.error is not None
+            assert f"{self.timeout:g} s" in outcome.error.message
+            until(lambda: world.ended(order.attempt, pid))
+        assert world.files(outcome.attempt).read() == outcome
+
+    def test_cancel_while_it_runs(self, world: World) -> None:
+        mark, never = world.spot("mark"), world.spot("never")
+        with world.executor() as executor:
+            order = world.order("wait_for", mark=str(mark), go=str(never))
+            executor.launch([order])
+            until(lambda: told(mark), executor)
+            pid = mark.read_text()
             executor.terminate([order.attempt], AttemptStatus.CANCELLED)
             outcome = collect(executor)[order.attempt]
             assert outcome.status is AttemptStatus.CANCELLED
             assert world.files(order.attempt).read() == outcome
-            until(lambda: gone(int(mark.read_text())))
+            until(lambda: world.ended(order.attempt, pid))
 
     def test_cancel_before_it_runs(self, world: World) -> None:
         with world.executor() as executor:
@@ -518,13 +557,12 @@ class ExecutorSuite:
             os.unlink(log)
 
     @pytest.mark.parametrize("daemon", [False, True])
-    def test_grandchildren_do_not_outlive_the_attempt(
-        self, world: World, tmp_path: Path, daemon: bool
-    ) -> None:
-        mark = tmp_path / "mark"
+    def test_grandchildren_do_not_outlive_the_attempt(self, world: World, daemon: bool) -> None:
         with world.executor() as executor:
-            one(executor, world.order("beget", mark=str(mark), daemon=daemon))
-            until(lambda: gone(int(mark.read_text())), executor)
+            order = world.order("beget", daemon=daemon)
+            outcome = one(executor, order)
+            pid = world.value(outcome)
+            until(lambda: world.ended(order.attempt, str(pid)), executor)
 
     # What a step sees
 
@@ -542,7 +580,7 @@ class ExecutorSuite:
         assert seen["DECLARED"] == "shown"
         assert plain["DECLARED"] is None
         assert seen["MAINSPRING_ATTEMPT"] == order.attempt
-        assert seen["PATH"] == os.environ["PATH"]
+        assert seen["PATH"] == self.path()
         assert seen["CUDA_VISIBLE_DEVICES"] == ""
 
     def test_equal_seeds_give_equal_numbers(self, world: World) -> None:
@@ -597,11 +635,10 @@ class ExecutorSuite:
         assert [read.path for read in late.reads] == ["late.py!"]
 
     def test_looks_at_the_outside(self, world: World, tmp_path: Path) -> None:
-        secret = tmp_path / "outside.txt"
-        secret.write_text("outside")
+        secret, text = self.outside(tmp_path)
         with world.executor() as executor:
             outcome = one(executor, world.order("read_outside", place=str(secret)))
-            assert world.value(outcome) == "outside"
+            assert world.value(outcome) == text
             assert outcome.impure == (f"read {secret}",)
             reached = one(executor, world.order("reach_out"))
         assert reached.impure == ("subprocess true", "connect 127.0.0.1")
@@ -660,23 +697,22 @@ class ExecutorSuite:
         assert outcome.error is not None
         assert all(word in outcome.error.message for word in words)
 
-    def test_a_command_is_cancelled_with_all_its_processes(
-        self, world: World, tmp_path: Path
-    ) -> None:
-        mark = tmp_path / "pid"
+    def test_a_command_is_cancelled_with_all_its_processes(self, world: World) -> None:
+        mark = world.spot("pid")
         command = f"echo $$ > {mark}; sleep 600"
         order = world.order("", command=command, shell=True)
         with world.executor() as executor:
             executor.launch([order])
             until(lambda: told(mark), executor)
+            pid = mark.read_text()
             executor.terminate([order.attempt], AttemptStatus.CANCELLED)
             assert collect(executor)[order.attempt].status is AttemptStatus.CANCELLED
-            until(lambda: gone(int(mark.read_text())))
+            until(lambda: world.ended(order.attempt, pid))
 
     # Idempotence, death, adoption
 
-    def test_launching_twice_runs_once(self, world: World, tmp_path: Path) -> None:
-        mark, go = tmp_path / "mark", tmp_path / "go"
+    def test_launching_twice_runs_once(self, world: World) -> None:
+        mark, go = world.spot("mark"), world.spot("go")
         order = world.order("wait_for", mark=str(mark), go=str(go))
         with world.executor() as executor, world.executor() as other:
             executor.launch([order])
@@ -688,18 +724,19 @@ class ExecutorSuite:
             mine, theirs = collect(executor), collect(other)
             assert mine == theirs
             assert executor.wait(0.05) == []
-            assert mark.read_text() == pid
+            assert not mark.exists() or mark.read_text() == pid
             executor.launch([order])
             assert collect(executor) == mine
 
-    def test_an_outcome_that_is_there_counts(self, world: World, tmp_path: Path) -> None:
-        order = world.order("wait_for", mark=str(tmp_path / "mark"), go=str(tmp_path / "go"))
+    def test_an_outcome_that_is_there_counts(self, world: World) -> None:
+        mark, go = world.spot("mark"), world.spot("go")
+        order = world.order("wait_for", mark=str(mark), go=str(go))
         with world.executor() as executor:
             executor.launch([order])
-            until(lambda: told(tmp_path / "mark"), executor)
+            until(lambda: told(mark), executor)
             ours = b'{"attempt":"%s","status":"lost"}' % order.attempt.encode()
             assert world.files(order.attempt).publish(ours)
-            (tmp_path / "go").touch()
+            go.touch()
             outcome = collect(executor)[order.attempt]
         assert outcome.status is AttemptStatus.LOST
         assert Path(world.files(order.attempt).outcome).read_bytes() == ours
@@ -707,17 +744,17 @@ class ExecutorSuite:
     def test_adopting_what_a_killed_engine_left(self, world: World, tmp_path: Path) -> None:
         """One finished, one dead, one running: each comes back once, as what it is."""
         driver = EngineProcess(world, self.driver_arguments(), tmp_path)
-        mark, go = tmp_path / "mark", tmp_path / "go"
         done = world.order("add", x=1)
+        mark, go = world.spot("mark"), world.spot("go")
         running = world.order("wait_for", mark=str(mark), go=str(go))
-        dead = world.order("wait_for", mark=str(tmp_path / "dead"), go=str(go))
+        doomed = world.spot("doomed")
+        dead = world.order("wait_for", mark=str(doomed), go=str(world.spot("never", 0)))
         driver.start([done, running, dead])
         until(lambda: told(mark))
-        until(lambda: told(tmp_path / "dead"))
+        until(lambda: told(doomed))
         until(lambda: world.files(done.attempt).ended())
         driver.kill()
-        os.kill(int((tmp_path / "dead").read_text()), signal.SIGKILL)
-        until(lambda: gone(int((tmp_path / "dead").read_text())))
+        world.kill(dead.attempt, doomed.read_text())
         with world.executor() as executor:
             executor.adopt([done.attempt, running.attempt, dead.attempt, "never-begun"])
             early = collect(executor, 3)
@@ -733,20 +770,21 @@ class ExecutorSuite:
 
     def test_terminating_what_was_adopted(self, world: World, tmp_path: Path) -> None:
         driver = EngineProcess(world, self.driver_arguments(), tmp_path)
-        mark = tmp_path / "mark"
+        mark = world.spot("mark")
         order = world.order("stubborn", mark=str(mark), timeout=600.0)
         driver.start([order])
         until(lambda: told(mark))
+        pid = mark.read_text()
         driver.kill()
         with world.executor() as executor:
             executor.terminate([order.attempt], AttemptStatus.CANCELLED)
             assert collect(executor)[order.attempt].status is AttemptStatus.CANCELLED
-            until(lambda: gone(int(mark.read_text())))
+            until(lambda: world.ended(order.attempt, pid))
 
     def test_a_timeout_outlives_the_engine(self, world: World, tmp_path: Path) -> None:
         driver = EngineProcess(world, self.driver_arguments(), tmp_path)
-        mark = tmp_path / "mark"
-        order = world.order("wait_for", mark=str(mark), go=str(tmp_path / "never"), timeout=2.0)
+        mark, never = world.spot("mark"), world.spot("never")
+        order = world.order("wait_for", mark=str(mark), go=str(never), timeout=2 * self.timeout)
         driver.start([order])
         until(lambda: told(mark))
         driver.kill()

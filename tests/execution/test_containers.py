@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.services.podman import Podman
 
-from mainspring.execution import containers
+from mainspring.execution import container_engine, containers
 from mainspring.execution.attempt_files import AttemptFiles
 from mainspring.execution.commands import CommandError, run
 from mainspring.records.artifacts import Input, Literal, Stored
@@ -34,7 +34,8 @@ class World:
     def __call__(self, command: str, **more: Any) -> str:
         order = Order(
             attempt="r.1.1", run="r", path="c", node="c", snapshot="s", command=command,
-            shell=True, image=containers.image_id("shell:1"), outputs={"out": "out.txt"}, **more,
+            shell=True, image=container_engine.image_id("shell:1"), outputs={"out": "out.txt"},
+            **more,
         )  # fmt: skip
         found = run(order, str(self.loaded), self.files, self.blobs)["out"]
         assert self.podman.names() == []
@@ -45,9 +46,7 @@ class World:
 def world(tmp_path: Path, podman: Podman, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setenv("CONTAINER_HOST", podman.url)
     yield World(tmp_path, podman)
-    client, _ = containers._client()
-    client.close()
-    containers._client.cache_clear()
+    container_engine.forget()
 
 
 def test_values_and_files_go_in_and_a_file_comes_out(world: World, tmp_path: Path) -> None:
@@ -99,19 +98,18 @@ def test_whoever_concludes_an_attempt_removes_its_container(world: World) -> Non
 
 def test_a_missing_image_is_refused_by_name(world: World) -> None:
     with pytest.raises(DefinitionError, match="the image nothing:1 is not on this machine") as told:
-        containers.image_id("nothing:1")
+        container_engine.image_id("nothing:1")
     assert "pull nothing:1" in str(told.value)
 
 
 def test_an_image_built_anew_has_another_id(world: World) -> None:
     world.podman.build("other:1", "one")
-    before = containers.image_id("other:1")
+    before = container_engine.image_id("other:1")
     world.podman.build("other:1", "two")
-    assert containers.image_id("other:1") != before
+    assert container_engine.image_id("other:1") != before
 
 
 def test_no_engine_is_one_message(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    containers._client.cache_clear()
     monkeypatch.setenv("CONTAINER_HOST", f"unix://{tmp_path}/none.sock")
-    with pytest.raises(containers.ContainerError, match="no container engine answers"):
-        containers.image_id("shell:1")
+    with pytest.raises(container_engine.ContainerError, match="no container engine answers"):
+        container_engine.image_id("shell:1")

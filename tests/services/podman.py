@@ -7,12 +7,19 @@ import os
 import re
 import shutil
 import subprocess
+import sys
+import sysconfig
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from importlib import metadata
+from importlib.util import cache_from_source
 from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 # Works in a container without delegated cgroups, too: runc, and low process limits.
 _SETTINGS = """\
@@ -24,6 +31,7 @@ runtime = "runc"
 events_logger = "file"
 """
 _PROGRAMS = ("sh", "cat", "sleep", "id", "touch", "tail", "head", "ls")
+_PYTHON_PROGRAMS = ("true", "env", "pwd")
 _PATIENCE = 30.0
 
 
@@ -36,7 +44,7 @@ class Podman:
         (root / "containers.conf").write_text(_SETTINGS)
         self._env = {**os.environ, "CONTAINERS_CONF": f"{root}/containers.conf"}
         self._server = subprocess.Popen(
-            self._command("system", "service", "--time=0", self.url), env=self._env
+            self._command("system", "service", "--time=0", self.url), env=self._env, cwd=root
         )
 
     def _command(self, *words: str) -> list[str]:
@@ -65,12 +73,27 @@ class Podman:
         with tarfile.open(fileobj=data, mode="w", dereference=True) as tar:
             for path in _files():
                 tar.add(path, path.lstrip("/"))
-            entry = tarfile.TarInfo("mark")
-            entry.size = len(mark)
-            tar.addfile(entry, io.BytesIO(mark.encode()))
+            _add_mark(tar, mark)
         file = self._root / "image.tar"
         file.write_bytes(data.getvalue())
         self("import", str(file), name)
+
+    def build_python(self, name: str, packages: Iterable[str]) -> None:
+        """Make an image of this interpreter, some of its packages with all that they need, and the
+        programs of `shell:1`; /mark reads "outside"."""
+        file = self._root / "python.tar"
+        with tarfile.open(file, mode="w", dereference=True) as tar:
+            found = list(_package_files(packages))
+            for path in _files((*_PROGRAMS, *_PYTHON_PROGRAMS), _extensions(found)):
+                tar.add(path, path.lstrip("/"))
+            _add_mark(tar, "outside")
+            tar.add(os.path.realpath(sys.executable), "opt/python/bin/python3")
+            stdlib = Path(sysconfig.get_paths()["stdlib"])
+            tar.add(stdlib, f"opt/python/lib/{stdlib.name}", filter=_wanted)
+            for path, inside in found:
+                tar.add(path, f"opt/python/lib/{stdlib.name}/site-packages/{inside}")
+        self("import", "--change", "ENV PATH=/opt/python/bin:/bin", str(file), name)
+        file.unlink()
 
     def wait(self) -> None:
         end = time.monotonic() + _PATIENCE
@@ -85,16 +108,60 @@ class Podman:
         self._server.wait(_PATIENCE)
 
 
-def _files() -> list[str]:
-    """Programs and the libraries that they need, at the paths where they are looked for."""
+def _add_mark(tar: tarfile.TarFile, text: str) -> None:
+    entry = tarfile.TarInfo("mark")
+    entry.size, entry.mode = len(text), 0o444
+    tar.addfile(entry, io.BytesIO(text.encode()))
+
+
+def _files(programs: Iterable[str] = _PROGRAMS, others: Iterable[str] = ()) -> list[str]:
+    """Programs and the libraries that they need, at the paths where they are looked for; of
+    `others`, the libraries alone."""
     found: dict[str, None] = {}
-    for program in _PROGRAMS:
-        path = shutil.which(program)
-        assert path is not None
+    for program in programs:
+        assert shutil.which(program) is not None
         found[f"/bin/{program}"] = None
+    for path in [*found, *others]:
         said = subprocess.run(["ldd", path], capture_output=True, text=True, check=True).stdout
         found.update(dict.fromkeys(re.findall(r"(/\S+) \(0x", said)))
-    return list(found)
+    return [path for path in found if not path.startswith(str(Path(sys.prefix)))]
+
+
+def _extensions(packages: list[tuple[Path, str]]) -> list[str]:
+    folder = Path(sysconfig.get_paths()["stdlib"], "lib-dynload")
+    own = [str(path) for path in folder.glob("*.so") if "tkinter" not in path.name]
+    # All of a package need about the same of the system; asking each of them takes seconds.
+    others = {path.parent: str(path) for path, _ in packages if path.suffix == ".so"}
+    return [sys.executable, *own, *others.values()]
+
+
+def _wanted(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    parts = set(entry.name.split("/")[4:6])
+    unwanted = {"site-packages", "test", "idlelib", "lib2to3", "tkinter", "ensurepip"}
+    return None if parts & unwanted or entry.name.endswith(".a") else entry
+
+
+def _package_files(packages: Iterable[str]) -> Iterator[tuple[Path, str]]:
+    """The files of distributions and of all that they need, and where in site-packages they go."""
+    left, seen = list(packages), set[str]()
+    while left:
+        name = canonicalize_name(left.pop())
+        if name in seen:
+            continue
+        seen.add(name)
+        found = metadata.distribution(name)
+        for text in found.requires or ():
+            requirement = Requirement(text)
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                left.append(requirement.name)
+        for file in found.files or ():
+            if not str(file).startswith("..") and "/tests/" not in str(file):
+                path = Path(str(file.locate()))
+                if path.is_file() and path.suffix != ".pyc":
+                    yield path, str(file)
+                cached = Path(cache_from_source(str(path))) if path.suffix == ".py" else path
+                if cached != path and cached.is_file():
+                    yield cached, f"{Path(file).parent}/__pycache__/{cached.name}"
 
 
 @contextmanager

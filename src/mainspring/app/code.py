@@ -135,9 +135,9 @@ def _image(work: StepNode | CommandNode) -> dict[str, str]:
     """Which image a container's step means now, by its id, and whether it has a network."""
     if isinstance(work, StepNode) or not work.image:
         return {}
-    from mainspring.execution import containers
+    from mainspring.execution import container_engine
 
-    found = containers.image_id(work.image, work.where)
+    found = container_engine.image_id(work.image, work.where)
     return {"image": found, "network": "yes" if work.network else "no"}
 
 

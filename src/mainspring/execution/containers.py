@@ -1,4 +1,4 @@
-"""Programs in containers, through the API that podman and Docker share.
+"""Programs in containers: one for each attempt, made, followed and removed.
 
 A container is no child of the worker that started it, so its name is made from its attempt's, and
 a file in the attempt's directory says that there may be one: whoever ends the attempt removes it.
@@ -9,122 +9,106 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Generator
-from functools import cache
+from collections.abc import Generator, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 from mainspring.execution.attempt_files import AttemptFiles
+from mainspring.execution.container_engine import ContainerError, Engine, at, engine
 from mainspring.execution.seeding import THREAD_VARIABLES
-from mainspring.records.errors import DefinitionError, ExecutionError
 from mainspring.records.runs import Order
 
 LABEL = "mainspring.attempt"
+DIRECTORY = "mainspring.directory"
 _KILLED = 137
+_NO_PROGRAM = ("executable file", "exec: ")  # what runc and crun say
 _GRACE = 1  # seconds between SIGTERM and SIGKILL; the executor kills the worker after two
-_PATIENCE = 60  # seconds for an answer of the engine
 
 
-class ContainerError(ExecutionError):
-    """A container could not be started, or the engine does not answer."""
+class Mount(NamedTuple):
+    """A path of this machine that a container sees, only to be read unless `mode` is "rw"."""
+
+    source: str
+    target: str
+    mode: str = "ro"
+
+
+class NoProgramError(ContainerError):
+    """The image does not have the program that the container is to run."""
 
 
 class _Stopped(BaseException):
     """The attempt is taken away."""
 
 
-def sockets() -> list[str]:
-    """The URLs at which an engine may listen, the wanted one first."""
-    for name in ("CONTAINER_HOST", "DOCKER_HOST"):
-        if os.environ.get(name):
-            return [os.environ[name]]
-    runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
-    paths = [f"{runtime}/podman/podman.sock", "/run/podman/podman.sock"]
-    paths += [f"{runtime}/docker.sock", "/run/docker.sock", "/var/run/docker.sock"]
-    return [f"unix://{path}" for path in paths if os.access(path, os.R_OK | os.W_OK)]
+def run(
+    order: Order,
+    words: list[str],
+    files: AttemptFiles,
+    mounts: Sequence[Mount] = (),
+    env: Mapping[str, str] = {},
+) -> int:
+    """Run the order's words in a container of its image, to the end; return the exit status.
 
-
-def image_id(image: str, where: str = "") -> str:
-    """Return the id of a local image, which is a digest of all that it has.
-
-    Raises DefinitionError when it is not there, ContainerError when no engine answers.
+    It sees its working directory, what its inputs link to, and `mounts`.
     """
-    client, url = _client()
-    from docker.errors import DockerException, ImageNotFound
-
-    try:
-        return str(client.images.get(image).id)
-    except ImageNotFound:
-        program = "podman" if "podman" in url else "docker"
-        raise DefinitionError(
-            f"the image {image} is not on this machine",
-            where=where or None,
-            hint=f"get it with `{program} pull {image}`, or build it",
-        ) from None
-    except (DockerException, OSError) as error:
-        raise ContainerError(f"the container engine can't look up {image}: {error}") from error
-
-
-def run(order: Order, words: list[str], files: AttemptFiles) -> int:
-    """Run the order's words in a container of its image, to the end; return the exit status."""
-    client, url = _client()
+    found = engine()
     from docker.errors import DockerException
 
     with _stoppable():
-        Path(files.container).write_text(url, encoding="utf-8")
+        Path(files.container).write_text(found.url, encoding="utf-8")
         try:
-            _remove(client, files)
-            config = _config(client, order, words, files)
-            made = client.api.create_container_from_config(config, _name(files))["Id"]
-            return _follow(client, made, order)
+            config = _config(found, order, words, files)
+            config["HostConfig"]["Binds"] = _binds(files, mounts)
+            config["Env"] += [f"{name}={value}" for name, value in env.items()]
+            return _follow(found.client, _create(found.client, config, files), order)
         except (DockerException, OSError) as error:
+            if any(part in str(error) for part in _NO_PROGRAM):
+                raise NoProgramError(
+                    f"the program {words[0]} can't be started in the container",
+                    hint="is it in the image, and on its PATH?",
+                ) from error
             raise ContainerError(f"the container could not be run: {error}") from error
         finally:
-            _remove(client, files)
+            _remove(found.client, _name(files))
             Path(files.container).unlink(missing_ok=True)
 
 
 def clear(files: AttemptFiles) -> None:
-    """Remove the container that an ended attempt has left, if the engine can be reached."""
-    with contextlib.suppress(ContainerError):  # no engine answers: the label says whose it was
-        client, _ = _client()
-        _remove(client, files)
+    """Remove the container that an ended attempt has left, if its engine can be reached."""
+    with contextlib.suppress(ContainerError, OSError):  # or else gc does it, by the labels
+        url = Path(files.container).read_text("utf-8")
+        _remove(at(url).client, _name(files))
         Path(files.container).unlink(missing_ok=True)
 
 
-@cache
-def _client() -> tuple[Any, str]:
-    """Return a client of the first engine that answers, and its URL."""
+def leftovers(home: Path) -> list[tuple[str, str]]:
+    """Name and attempt of each container of the home whose attempt nobody works on any more.
+
+    Raises ContainerError.
+    """
+    from docker.errors import DockerException
+
     try:
-        import docker
-        from docker.errors import DockerException
-    except ImportError:
-        raise ContainerError(
-            "steps in containers need the package docker",
-            hint='pip install "mainspring[containers]"',
-        ) from None
-    said = ""
-    for url in sockets():
-        client: Any = None
-        path = url.removeprefix("unix://")
-        if path != url and not os.access(path, os.R_OK | os.W_OK):
-            said = f" (there is no socket {path})"
-            continue
-        try:
-            client = docker.DockerClient(base_url=url, timeout=_PATIENCE)
-            client.ping()
-            return client, url
-        except (DockerException, OSError) as error:
-            said = f" (at {url}: {type(error).__name__})"
-            if client is not None:
-                client.close()
-    raise ContainerError(
-        f"no container engine answers{said}",
-        hint="start one (`systemctl start podman.socket`, or Docker), or set CONTAINER_HOST or "
-        "DOCKER_HOST",
-    )
+        listed = engine().client.api.containers(all=True, filters={"label": LABEL})
+    except (DockerException, OSError) as error:
+        raise ContainerError(f"the container engine can't list containers: {error}") from error
+    place = os.path.realpath(home / "attempts")
+    found: list[tuple[str, str]] = []
+    for one in listed:
+        directory = str(one["Labels"].get(DIRECTORY, ""))
+        if os.path.dirname(directory) == place:
+            files = AttemptFiles(home, os.path.basename(directory))
+            if files.ended() or files.holder() is None:
+                found.append((str(one["Names"][0]).lstrip("/"), os.path.basename(directory)))
+    return found
+
+
+def remove(name: str) -> None:
+    """Remove a container, running or not; one that is not there is no error."""
+    _remove(engine().client, name)
 
 
 @contextlib.contextmanager
@@ -151,16 +135,28 @@ def _name(files: AttemptFiles) -> str:
     return f"mainspring-{os.path.basename(files.directory)}-{place}"
 
 
-def _config(client: Any, order: Order, words: list[str], files: AttemptFiles) -> dict[str, Any]:
-    rootless = "name=rootless" in (client.info().get("SecurityOptions") or [])
+def _create(client: Any, config: dict[str, Any], files: AttemptFiles) -> str:
+    """Make the container; one of that name is left over from a worker that died."""
+    from docker.errors import APIError
+
+    name = _name(files)
+    try:
+        return client.api.create_container_from_config(config, name)["Id"]
+    except APIError as error:
+        if "in use" not in str(error):
+            raise
+    _remove(client, name)
+    return client.api.create_container_from_config(config, name)["Id"]
+
+
+def _config(found: Engine, order: Order, words: list[str], files: AttemptFiles) -> dict[str, Any]:
     # Without root, an engine maps its user 0 to the caller.
-    user = "0:0" if rootless else f"{os.getuid()}:{os.getgid()}"
+    user = "0:0" if found.rootless else f"{os.getuid()}:{os.getgid()}"
     own = {"HOME": "/tmp", "TMPDIR": "/tmp", "MAINSPRING_ATTEMPT": order.attempt}  # noqa: S108
     own |= {
         name: os.environ[name] for name in (*THREAD_VARIABLES, *order.env) if name in os.environ
     }
     host: dict[str, Any] = {
-        "Binds": _binds(files),
         "NetworkMode": ("" if order.network else "none"),
         "ReadonlyRootfs": True,
         "Tmpfs": {"/tmp": "rw,mode=1777"},  # noqa: S108
@@ -178,22 +174,26 @@ def _config(client: Any, order: Order, words: list[str], files: AttemptFiles) ->
         "WorkingDir": files.work,
         "User": user,
         "Env": [f"{name}={value}" for name, value in own.items()],
-        "Labels": {LABEL: order.attempt, "mainspring.directory": files.directory},
+        "Labels": {LABEL: order.attempt, DIRECTORY: os.path.realpath(files.directory)},
         "AttachStdout": True,
         "AttachStderr": True,
         "HostConfig": host,
     }
 
 
-def _binds(files: AttemptFiles) -> list[str]:
+def _binds(files: AttemptFiles, mounts: Sequence[Mount]) -> list[str]:
     """The working directory, and what its links lead to, all at the paths that they have here."""
     inputs = Path(files.work, "inputs")
-    found = {os.path.realpath(entry) for entry in inputs.iterdir() if entry.is_symlink()}
-    outside = sorted(path for path in found if not Path(path).is_relative_to(files.work))
-    for path in (files.work, *outside):
-        if ":" in path:
-            raise ContainerError(f"{path} can't be mounted: its name has a colon")
-    return [f"{files.work}:{files.work}:rw", *(f"{p}:{p}:ro" for p in (str(inputs), *outside))]
+    found = [Mount(files.work, files.work, "rw")]
+    if inputs.is_dir():
+        links = {os.path.realpath(entry) for entry in inputs.iterdir() if entry.is_symlink()}
+        outside = sorted(path for path in links if not Path(path).is_relative_to(files.work))
+        found += [Mount(path, path) for path in (str(inputs), *outside)]
+    found += mounts
+    for mount in found:
+        if ":" in mount.source:
+            raise ContainerError(f"{mount.source} can't be mounted: its name has a colon")
+    return [":".join(mount) for mount in found]
 
 
 def _follow(client: Any, made: str, order: Order) -> int:
@@ -221,11 +221,11 @@ def _write(data: bytes) -> None:
         data = data[os.write(1, data) :]
 
 
-def _remove(client: Any, files: AttemptFiles) -> None:
+def _remove(client: Any, name: str) -> None:
     from docker.errors import DockerException, NotFound
 
     try:
-        client.api.remove_container(_name(files), force=True, v=True)
+        client.api.remove_container(name, force=True, v=True)
     except NotFound:
         pass
     except (DockerException, OSError) as error:

@@ -74,7 +74,13 @@ def settle_in(boot: Boot) -> Site:
     sys.dont_write_bytecode = True
     os.environ.update(boot.env)
     blobs = open_blobs(boot.blobs, boot.access)
-    root = os.path.realpath(materialise(boot.snapshot, Path(boot.home), blobs))
+    return move_in(
+        boot, blobs, os.path.realpath(materialise(boot.snapshot, Path(boot.home), blobs))
+    )
+
+
+def move_in(boot: Boot, blobs: Blobs, root: str) -> Site:
+    """Make this process run from the directory `root`, which has the snapshot's files."""
     manifest = load_manifest(boot.snapshot, blobs)
     os.chdir(root)
     paths = tuple(os.path.join(root, part) if part else root for part in manifest.roots)
@@ -153,8 +159,8 @@ def _carry_out(dispatch: Dispatch, site: Site, sock: socket.socket) -> int:
         _leave_limits(files, lock, order)
     isolation.enter(order, dispatch.env, files, site.home)
     recorder = reads.Recorder(site.root, files.work, (files.directory, site.blobs.place.root))
-    outcome = _attempt(order, site, files, recorder)
-    _flush()
+    outcome = attempt(order, site, files, recorder)
+    flush()
     data = encode(outcome)
     if not files.publish(data):
         return 0
@@ -175,13 +181,16 @@ def _leave_limits(files: AttemptFiles, lock: int, order: Order) -> None:
     files.write_limits(lock, limits)
 
 
-def _attempt(order: Order, site: Site, files: AttemptFiles, recorder: reads.Recorder) -> Outcome:
+def attempt(order: Order, site: Site, files: AttemptFiles, recorder: reads.Recorder) -> Outcome:
+    """Run the order here, or see to it that a container does; whatever it raises is its error."""
     started, clock, before = time.time(), time.monotonic(), _cpu()
     outputs: dict[str, ArtifactRef] = {}
     error = None
     try:
+        if order.image and order.uses:
+            return _contained(order, site, files)
         outputs = _outputs(order, site, files, recorder)
-    except BaseException as failure:  # whatever a step raises is an error of its attempt
+    except BaseException as failure:
         error = describe(failure, site.root, order)
         _print_failure(failure)
     recorder.collect_forked()
@@ -198,6 +207,12 @@ def _attempt(order: Order, site: Site, files: AttemptFiles, recorder: reads.Reco
         started=started,
         ended=time.time(),
     )
+
+
+def _contained(order: Order, site: Site, files: AttemptFiles) -> Outcome:
+    from mainspring.execution import contained
+
+    return contained.run(order, site.root, files, site.blobs)
 
 
 def _outputs(
@@ -257,7 +272,8 @@ def _print_failure(failure: BaseException) -> None:
             traceback.print_exception(failure)
 
 
-def _flush() -> None:
+def flush() -> None:
+    """Have everything that was printed in the log."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):
             stream.flush()

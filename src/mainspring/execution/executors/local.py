@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
-from mainspring.execution import wire
+from mainspring.execution import container_engine, wire
 from mainspring.execution.attempt_files import BUSY, AttemptFiles
 from mainspring.execution.executors import local_attempt as ends
 from mainspring.execution.executors import local_process as processes
@@ -25,7 +25,7 @@ from mainspring.records.runs import Order, Outcome, TaskError, Usage
 from mainspring.records.status import AttemptStatus
 
 StartMethod = Literal["zygote", "spawn"]
-ENGINE_VARIABLES = ("CONTAINER_HOST", "DOCKER_HOST", "XDG_RUNTIME_DIR")
+_CONTAINED = ("mainspring.execution.contained", "docker")  # what a container's worker needs
 _LOOK = 0.1  # seconds between two looks at memory, or at an attempt that can't be watched
 
 
@@ -145,7 +145,7 @@ class LocalExecutor:
         if attempt.files.ended() or attempt.files.holder() is not None:
             self._adopt(attempt)
             return
-        names = (*order.env, *(ENGINE_VARIABLES if order.image else ()))
+        names = (*order.env, *(container_engine.VARIABLES if order.image else ()))
         env = {name: self._environment[name] for name in names if name in self._environment}
         module = "" if is_notebook(order.uses) else order.uses.partition(":")[0]
         self._attempts[attempt.id] = attempt
@@ -155,7 +155,8 @@ class LocalExecutor:
         attempt.follow_limits(order.timeout, None if order.image else order.memory)
         if attempt.timed():
             self._timed[attempt.id] = attempt
-        self._pool.submit(attempt, order.snapshot, (module,) if module else (), env)
+        modules = _CONTAINED if order.image else (module,) if module else ()
+        self._pool.submit(attempt, order.snapshot, modules, env)
 
     def on_started(self, attempt: Attempt, *, sent: bool) -> None:
         """The pool's word that an attempt has a worker."""
