@@ -230,7 +230,8 @@ def _start(url: str) -> None:
     with log.open("wb") as said:
         process = subprocess.Popen(
             ["podman", "system", "service", f"--time={_IDLE}", url],
-            stdin=subprocess.DEVNULL, stdout=said, stderr=said, cwd="/", start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True,
+            cwd=path.parent,  # where it notes that a container ran out of memory
         )  # fmt: skip
     end = time.monotonic() + _START
     while not _listens(str(path)):
