@@ -20,6 +20,7 @@ LARGEST = 1_000_000
 
 WORKERS = 100_000
 SEED = 2**63
+ENGINES = ("podman", "unix://", "tcp://", "ssh://")
 
 
 class ProjectTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,7 +41,8 @@ class ExecutionTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """`[execution]`: workers at once (default: cores), custom resources, the project's seed.
 
     `patience` is how long an engine waits for a store that does not answer, `lease` after how long
-    an engine on another machine that is silent counts as dead.
+    an engine on another machine that is silent counts as dead. `containers` is where the engine
+    of containers listens, or "podman" for one of our own.
     """
 
     workers: int | None = None
@@ -49,6 +51,7 @@ class ExecutionTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     start: Literal["zygote", "spawn"] = "zygote"
     patience: str = "10m"
     lease: str = "10s"
+    containers: str = ""
 
 
 class StorageTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -158,6 +161,12 @@ def storage_of(settings: Settings) -> StorageTable:
     )
 
 
+def containers_of(settings: Settings) -> str:
+    """Return which engine runs containers ("": the usual one): `MAINSPRING_CONTAINERS` counts
+    before the settings."""
+    return os.environ.get("MAINSPRING_CONTAINERS") or settings.execution.containers
+
+
 def _settings(data: dict[str, Any], file: str) -> Settings:
     _check_names(data, Settings, file, "")
     for table, kind in _TABLES.items():
@@ -188,6 +197,12 @@ def _check_numbers(table: ExecutionTable, file: str) -> None:
     if not 0 <= table.seed < SEED:
         raise ProjectError(
             "must be a whole number from 0 to 2**63 - 1", where=f"{file}: execution.seed"
+        )
+    if table.containers and not table.containers.startswith(ENGINES):
+        raise ProjectError(
+            f"{table.containers!r} is no engine of containers",
+            where=f"{file}: execution.containers",
+            hint='give "podman", or where one listens: "unix:///run/podman/podman.sock"',
         )
     for name, amount in table.resources.items():
         if not 0 <= amount < math.inf:

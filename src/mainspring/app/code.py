@@ -8,6 +8,7 @@ import shutil
 import msgspec
 
 from mainspring.app.reader import Artifacts
+from mainspring.execution.images import Images
 from mainspring.execution.orders import threads_of
 from mainspring.execution.reads import digest_in
 from mainspring.planning.cells import notebook_fingerprint
@@ -27,8 +28,14 @@ class Code:
     """One source snapshot: fingerprints of its steps, digests of its files."""
 
     def __init__(
-        self, manifest: Manifest, base: CodeBase, inventory: Inventory, artifacts: Artifacts
+        self,
+        manifest: Manifest,
+        base: CodeBase,
+        inventory: Inventory,
+        artifacts: Artifacts,
+        images: Images,
     ) -> None:
+        self._images = images
         self._artifacts = artifacts
         self._base = base
         self._inventory = inventory
@@ -41,11 +48,15 @@ class Code:
         """Return the digest and the record of a step's static part. Raises DefinitionError."""
         code = work.uses if isinstance(work, StepNode) else (work.command, work.shell, work.files)
         # An image may be built anew at any time: which one is meant is asked each time.
-        image = _image(work)
+        image = self._image(work)
         name = repr((code, work.options, work.outputs, image))
         found = self._statics.get(name)
         if found is None:
-            made = self._step(work) if isinstance(work, StepNode) else self._command(work, image)
+            made = (
+                self._step(work, image)
+                if isinstance(work, StepNode)
+                else self._command(work, image)
+            )
             found = self._statics[name] = (_identity(made), made)
         return found
 
@@ -73,12 +84,24 @@ class Code:
         """The digest of the code of a class of the project (`module:Class`); "" for others."""
         return self._base.fingerprint(name).digest if self._base.has_module(name) else ""
 
-    def _step(self, work: StepNode) -> Static:
+    def _image(self, work: StepNode | CommandNode) -> dict[str, str]:
+        """Which image a step in a container means now, by its id, and whether it has a network."""
+        if isinstance(work, StepNode):
+            path = work.options.environment
+            return {} if path is None else {"image": self._images.id_of(path, work.where)}
+        if not work.image:
+            return {}
+        found = self._images.named(work.image, work.where)
+        return {"image": found, "network": "yes" if work.network else "no"}
+
+    def _step(self, work: StepNode, image: dict[str, str]) -> Static:
         if is_notebook(work.uses):
             found = self._notebook(work)
         else:
             found = self._base.fingerprint(work.uses)
-        return self._static(work, found.parts, self._inventory.closure(found.packages), {})
+        # What is installed on this machine is nothing to a step that has an image.
+        installed = {} if image else self._inventory.closure(found.packages)
+        return self._static(work, found.parts, installed, image)
 
     def _notebook(self, work: StepNode) -> Fingerprint:
         """Its code cells as they are, and the code of the project that they reach."""
@@ -129,16 +152,6 @@ def _identity(static: Static) -> str:
 def _variable(name: str) -> str:
     value = os.environ.get(name)
     return "unset" if value is None else digest_bytes(value.encode())
-
-
-def _image(work: StepNode | CommandNode) -> dict[str, str]:
-    """Which image a container's step means now, by its id, and whether it has a network."""
-    if isinstance(work, StepNode) or not work.image:
-        return {}
-    from mainspring.execution import container_engine
-
-    found = container_engine.image_id(work.image, work.where)
-    return {"image": found, "network": "yes" if work.network else "no"}
 
 
 def _program(work: CommandNode) -> dict[str, str]:

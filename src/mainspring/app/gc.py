@@ -14,6 +14,8 @@ import msgspec
 from mainspring.app.occupancy import alone
 from mainspring.app.project import Project
 from mainspring.app.views import Waste, WasteView
+from mainspring.execution.attempt_files import AttemptFiles
+from mainspring.execution.containers import clear
 from mainspring.records.artifacts import ArtifactRef
 from mainspring.records.errors import BlobError, ConflictError, MainspringError, SerializationError
 from mainspring.records.runs import Run
@@ -160,15 +162,17 @@ class Kept:
         for entry in _entries(self.project.home / "attempts"):
             settled = self.attempts.get(entry.name)
             if settled is None and _changed(entry) < young:
+                if (entry / "container").exists():
+                    yield self._file("container", entry / "container", "no run has its attempt")
                 yield self._file("attempt", entry, "no run has it")
             elif settled:
                 yield from self._leftovers(entry)
 
     def _leftovers(self, directory: Path) -> Iterator[Waste]:
-        for name in ("work", "lock"):
+        for name, kind in (("container", "container"), ("work", "leftover"), ("lock", "leftover")):
             entry = directory / name
             if os.path.lexists(entry):
-                yield self._file("leftover", entry, "its attempt has ended")
+                yield self._file(kind, entry, "its attempt has ended")
 
     def _file(self, kind: str, entry: Path, reason: str) -> Waste:
         name = entry.relative_to(self.project.home).as_posix()
@@ -183,6 +187,8 @@ def _delete(project: Project, doomed: list[Run], items: list[Waste]) -> None:
     for item in items:
         if item.kind == "blob":
             project.blobs.delete(item.name)
+        elif item.kind == "container":
+            clear(AttemptFiles(project.home, Path(item.name).parent.name))
         elif item.kind != "run":
             _remove(project.home / item.name)
     project.blobs.sweep()

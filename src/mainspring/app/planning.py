@@ -93,6 +93,8 @@ def work_of(spec: PipelineSpec) -> Iterator[StepNode | CommandNode]:
 
 
 def modules_of(spec: PipelineSpec) -> list[str]:
-    """Return the modules that the steps of a spec are in; a notebook is in none."""
-    uses = (node.uses for node in work_of(spec) if isinstance(node, StepNode))
+    """Return the modules that the steps of a spec are in; a notebook is in none, and those of a
+    step with an image are not imported here."""
+    steps = (node for node in work_of(spec) if isinstance(node, StepNode))
+    uses = (node.uses for node in steps if node.options.environment is None)
     return sorted({use.partition(":")[0] for use in uses if not is_notebook(use)})

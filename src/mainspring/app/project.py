@@ -31,6 +31,7 @@ class Project:
         self.root = root
         self.settings = settings.load(root)
         self.home = settings.home_of(root)
+        self.containers = settings.containers_of(self.settings)
         _make_home(self.home)
         chosen = settings.storage_of(self.settings)
         self.store = open_store(chosen, self.home, migrate=migrate)
@@ -55,6 +56,7 @@ class Project:
             self.blobs,
             slots=chosen.workers,
             start_method=chosen.start,
+            containers=self.containers,
         )
 
     def capacity(self, executor: Executor) -> Capacity:
@@ -93,17 +95,18 @@ class Project:
 
     def _code(self, snapshot: str, manifest: Manifest | None) -> Code:
         from mainspring.app.code import Code
+        from mainspring.execution.images import Images
         from mainspring.planning.fingerprint import CodeBase
         from mainspring.storage.environment import inventory
         from mainspring.storage.source import FileMemo, load_manifest
 
         manifest = manifest or load_manifest(snapshot, self.blobs)
-        digests = {file.path: file.digest for file in manifest.files}
+        files = {file.path: file for file in manifest.files}
         memo = FileMemo(self.home)
-        base = CodeBase(manifest, lambda path: self.blobs.read(digests[path]), memo)
-        return Code(
-            manifest, base, inventory(self.home / "cache", project=self.root), self.artifacts
-        )
+        base = CodeBase(manifest, lambda path: self.blobs.read(files[path].digest), memo)
+        installed = inventory(self.home / "cache", project=self.root)
+        images = Images(self.home, files, self.blobs.read, self.containers)
+        return Code(manifest, base, installed, self.artifacts, images)
 
     def seconds(self, name: Literal["lease", "patience"], *, least: float = 0.0) -> float:
         """Return a time of the table `[execution]`. Raises ProjectError, DefinitionError."""

@@ -51,10 +51,12 @@ def create_run(project: Project, planned: Planned, *, parent: str | None = None)
     known = {task.path: task for task in plan.tasks}
     settled = {path for path in nodes if _is_settled(known[path])}
     new = [_new_task(node, known[path], settled, now) for path, node in nodes.items()]
+    # Before the transaction: an image may have to be built for it.
+    statics = [planned.context.static(work) for work in work_of(planned.spec)]
     with project.store.write() as tx:
         tx.add_run(run, planned.spec_bytes)
-        for work in work_of(planned.spec):
-            tx.add_static(*planned.context.static(work))
+        for static in statics:
+            tx.add_static(*static)
         ids = dict(zip(nodes, tx.add_tasks(run.id, new), strict=True))
         tx.add_edges([(ids[dep], ids[path]) for path, node in nodes.items() for dep in node.deps])
         if len(settled) == len(nodes):

@@ -291,7 +291,8 @@ class LogLine(View, frozen=True, kw_only=True):
 
 
 class Waste(View, frozen=True, kw_only=True):
-    """Something that `gc` deletes: a run, blob, snapshot, attempt or temporary file."""
+    """Something that `gc` deletes: a run, blob, snapshot, attempt, container or
+    temporary file."""
 
     kind: str
     name: str

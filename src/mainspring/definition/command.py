@@ -51,7 +51,7 @@ class CommandDefinition:
         where = location()
         rest = cast("dict[str, Any]", dict(changes))
         wish = self._wish.updated(rest)
-        changed = options.read(rest, base=self.run_options, where=where)
+        changed = _checked(options.read(rest, base=self.run_options, where=where), where)
         return CommandDefinition(self.node, self.inputs, changed, wish)
 
     def callee(self) -> Callee:
@@ -125,6 +125,7 @@ def define(
 ) -> CommandDefinition:
     """Return the checked definition; `name` None: that of the program."""
     _check_text(text, shell, where)
+    _checked(run_options, where)
     used = [found[1] for found in _PLACEHOLDER.finditer(text)]
     names = list(dict.fromkeys(u.removeprefix("inputs.") for u in used if u.startswith("inputs.")))
     found = dict.fromkeys(names, Any) if inputs is None else dict(inputs)
@@ -147,6 +148,11 @@ def define(
     )
     _check_apart(node.outputs, where)
     return CommandDefinition(node, {k: Port(a, True) for k, a in found.items()}, run_options, wish)
+
+
+def _checked(found: Options, where: str) -> Options:
+    instead = "use `container(image, ...)`, or `image` in a pipeline file"
+    return options.without_environment(found, "a command", instead, where=where)
 
 
 def _check_text(text: object, shell: bool, where: str) -> None:

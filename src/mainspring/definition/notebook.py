@@ -69,7 +69,8 @@ class NotebookDefinition:
         where = location()
         rest = cast("dict[str, Any]", dict(changes))
         wish = self._wish.updated(rest)
-        return self.with_options(options.read(rest, base=self.run_options, where=where), wish)
+        changed = options.read(rest, base=self.run_options, where=where)
+        return self.with_options(_checked(changed, where), wish)
 
     def with_options(
         self, run_options: Options, wish: SiteWish | None = None
@@ -123,6 +124,11 @@ def notebook(
     )
 
 
+def _checked(found: Options, where: str) -> Options:
+    instead = "have a Python step do what needs it"
+    return options.without_environment(found, "a notebook", instead, where=where)
+
+
 def define(
     path: str, outputs: Mapping[str, Any], *, name: str | None, where: str, run_options: Options
 ) -> NotebookDefinition:
@@ -145,7 +151,7 @@ def define(
         options.check_name(name or step_name(path), "a notebook", where=where),
         ports(cells),
         {EXECUTED: Path, **found},
-        run_options,
+        _checked(run_options, where),
         SiteWish(),
     )
 

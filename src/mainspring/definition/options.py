@@ -35,6 +35,7 @@ class RunOptions(TypedDict, total=False):
     env: Iterable[str]
     join: bool
     impure: Literal["record", "ok"]
+    environment: str | None
 
 
 class StepOptions(RunOptions, total=False):
@@ -60,6 +61,15 @@ def read(given: Mapping[str, Any], *, base: Options | None = None, where: str = 
     if isinstance(read_by_name.get("cache"), float) and read_by_name["cache"] <= 0:
         raise _bad("cache", given["cache"], "True, False or a time above zero", where)
     return msgspec.structs.replace(base or Options(), **read_by_name)
+
+
+def without_environment(found: Options, what: str, instead: str, *, where: str) -> Options:
+    """Return options of what is no Python step. Raises DefinitionError for an `environment`."""
+    if found.environment is not None:
+        raise DefinitionError(
+            f"`environment` is for Python steps, not for {what}", where=where or None, hint=instead
+        )
+    return found
 
 
 def refuse_unknown(
@@ -172,6 +182,16 @@ def _impure(name: str, value: Any, where: str) -> str:
     raise _bad(name, value, '"record" or "ok"', where)
 
 
+def _environment(name: str, value: Any, where: str) -> str | None:
+    if value is None:
+        return None
+    wanted = 'the path of a Dockerfile in the project, such as "envs/Dockerfile"'
+    parts = value.split("/") if isinstance(value, str) else []
+    if not parts or "\0" in value or not {"", ".", ".."}.isdisjoint(parts) or len(value) > 1_000:
+        raise _bad(name, value, wanted, where)
+    return value
+
+
 def _env(name: str, value: Any, where: str) -> tuple[str, ...]:
     if isinstance(value, list | tuple | set | frozenset):
         names = sorted(cast("Iterable[Any]", value), key=str)
@@ -212,4 +232,5 @@ _READERS: dict[str, Callable[[str, Any, str], Any]] = {
     "env": _env,
     "join": _flag,
     "impure": _impure,
+    "environment": _environment,
 }

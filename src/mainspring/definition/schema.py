@@ -35,6 +35,7 @@ class Run(Site, kw_only=True):
     env: list[str] = []
     join: bool = False
     impure: Literal["record", "ok"] = "record"
+    environment: str | None = None
 
 
 class Step(Run, kw_only=True):

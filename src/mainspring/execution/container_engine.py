@@ -65,9 +65,12 @@ def sockets() -> list[str]:
     return [f"unix://{path}" for path in paths if os.access(path, os.R_OK | os.W_OK)]
 
 
-def engine() -> Engine:
-    """Return the engine that is asked for, or the first that answers. Raises ContainerError."""
-    chosen = choice()
+def engine(chosen: str = "") -> Engine:
+    """Return the engine that is asked for, or the first that answers. Raises ContainerError.
+
+    `chosen` is as in the settings; without it the environment counts.
+    """
+    chosen = chosen or choice()
     said = ""
     for url in [] if chosen == OWN else [chosen] if chosen else sockets():
         try:
@@ -90,14 +93,15 @@ def at(url: str) -> Engine:
     return _open(url)
 
 
-def image_id(image: str, where: str = "") -> str:
+def image_id(image: str, where: str = "", chosen: str = "") -> str:
     """Return the id of a local image, which is a digest of all that it has.
 
     Raises DefinitionError when it is not there, ContainerError when no engine answers.
     """
-    found = find_image(engine(), image)
+    asked = engine(chosen)
+    found = find_image(asked, image)
     if found is None:
-        program = "podman" if "podman" in engine().url else "docker"
+        program = "podman" if "podman" in asked.url else "docker"
         raise DefinitionError(
             f"the image {image} is not on this machine",
             where=where or None,

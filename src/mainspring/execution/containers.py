@@ -84,33 +84,6 @@ def clear(files: AttemptFiles) -> None:
         Path(files.container).unlink(missing_ok=True)
 
 
-def leftovers(home: Path) -> list[tuple[str, str]]:
-    """Name and attempt of each container of the home whose attempt nobody works on any more.
-
-    Raises ContainerError.
-    """
-    from docker.errors import DockerException
-
-    try:
-        listed = engine().client.api.containers(all=True, filters={"label": LABEL})
-    except (DockerException, OSError) as error:
-        raise ContainerError(f"the container engine can't list containers: {error}") from error
-    place = os.path.realpath(home / "attempts")
-    found: list[tuple[str, str]] = []
-    for one in listed:
-        directory = str(one["Labels"].get(DIRECTORY, ""))
-        if os.path.dirname(directory) == place:
-            files = AttemptFiles(home, os.path.basename(directory))
-            if files.ended() or files.holder() is None:
-                found.append((str(one["Names"][0]).lstrip("/"), os.path.basename(directory)))
-    return found
-
-
-def remove(name: str) -> None:
-    """Remove a container, running or not; one that is not there is no error."""
-    _remove(engine().client, name)
-
-
 @contextlib.contextmanager
 def _stoppable() -> Generator[None]:
     """SIGTERM leaves the block, the container is removed, and the process ends."""

@@ -19,7 +19,10 @@ Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json
 class Options(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
 ):
-    """How a step is run. Sizes are bytes, times seconds; None means "no limit" or "default"."""
+    """How a step is run. Sizes are bytes, times seconds; None means "no limit" or "default".
+
+    `environment` is a Dockerfile of the project, in whose image a Python step runs.
+    """
 
     cpus: float = 1.0
     gpus: int = 0
@@ -34,6 +37,7 @@ class Options(
     env: tuple[str, ...] = ()
     join: bool = False
     impure: Literal["record", "ok"] = "record"
+    environment: str | None = None
 
 
 class Parameter(

@@ -39,6 +39,7 @@ class LocalExecutor:
 
     `slots` is how many attempts are meant to run at once (default: one per core). With
     start_method "spawn" every attempt is a fresh interpreter that has imported the project anew.
+    `containers` is the engine for those that run in an image ("": the environment says).
     """
 
     def __init__(
@@ -49,7 +50,9 @@ class LocalExecutor:
         slots: int | None = None,
         start_method: StartMethod = "zygote",
         environment: Mapping[str, str] | None = None,
+        containers: str = "",
     ) -> None:
+        self._containers = containers
         self._home = Path(os.path.realpath(home))
         self._slots = slots or len(os.sched_getaffinity(0))
         self._environment = os.environ if environment is None else environment
@@ -147,6 +150,8 @@ class LocalExecutor:
             return
         names = (*order.env, *(container_engine.VARIABLES if order.image else ()))
         env = {name: self._environment[name] for name in names if name in self._environment}
+        if order.image and self._containers:
+            env[container_engine.SETTING] = self._containers
         module = "" if is_notebook(order.uses) else order.uses.partition(":")[0]
         self._attempts[attempt.id] = attempt
         attempt.frame = wire.dispatch_frame(order, env)
