@@ -14,7 +14,7 @@ bin := .venv/bin
 # Pyright comes whole in its wheel, at the version of the lock: don't ask the network for a newer one.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: help environment demo test bench chaos setup-system lock clean \
+.PHONY: help environment demo test bench chaos fuzz setup-system lock clean \
   check check-style check-layers check-texts check-types
 
 help:
@@ -23,9 +23,10 @@ help:
 	@echo 'make check         style, types, layers, texts'
 	@echo 'make bench         the measurements in bench/'
 	@echo 'make chaos         the long trials in tests/chaos'
+	@echo 'make fuzz          coverage-guided fuzzing of what people write (fetches atheris)'
 	@echo 'make setup-system  Debian packages that some tests need (as root)'
 	@echo 'make lock          write the requirement locks again (needs uv; UPGRADE=1 for newest)'
-	@echo 'make clean         remove .venv, .demo and caches'
+	@echo 'make clean         remove .venv, .demo, .fuzz and caches'
 
 environment: .venv/installed
 
@@ -67,6 +68,11 @@ chaos: environment
 	@if [ -d tests/chaos ]; then $(bin)/python -m pytest -m chaos tests/chaos; \
 	else echo 'tests/chaos: no trials yet'; fi
 
+fuzz: environment
+	@python3 -m pip install --quiet --upgrade --target .fuzz --no-deps atheris
+	@for target in expression pipeline toml; do \
+	  PYTHONPATH=.fuzz $(bin)/python tests/hostile/fuzz.py $$target $(or $(SECONDS),60) || exit 1; done
+
 setup-system:
 	@bash tools/setup_system.sh
 
@@ -80,5 +86,5 @@ lock:
 	@python3 tools/check_text.py requirements.lock requirements-dev.lock
 
 clean:
-	rm -rf .venv .demo .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	rm -rf .venv .demo .fuzz .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	find src tests tools examples -name __pycache__ -type d -prune -exec rm -rf {} +

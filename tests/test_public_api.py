@@ -11,7 +11,7 @@ import mainspring
 NAMES = {
     "MainspringError", "Run", "__version__", "checkpoint", "command", "container", "context",
     "figure", "init", "log", "notebook", "output", "pipeline", "repeat", "rng", "step",
-    "table", "when", "workdir",
+    "stored_as", "table", "when", "workdir",
 }  # fmt: skip
 REFERENCE = Path(__file__).parents[1] / "docs/reference/python.md"
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mainspring.execution.telemetry import table as table
     from mainspring.execution.telemetry import workdir as workdir
     from mainspring.records.errors import MainspringError as MainspringError
+    from mainspring.records.formats import stored_as as stored_as
 
 __version__ = "0.1.0"
 
@@ -49,6 +50,7 @@ _PUBLIC = {
     "repeat": "mainspring.definition.repeat:repeat",
     "rng": "mainspring.execution.telemetry:rng",
     "step": "mainspring.definition.step:step",
+    "stored_as": "mainspring.records.formats:stored_as",
     "table": "mainspring.execution.telemetry:table",
     "when": "mainspring.definition.branches:when",
     "workdir": "mainspring.execution.telemetry:workdir",
@@ -71,6 +73,7 @@ __all__ = [
     "repeat",
     "rng",
     "step",
+    "stored_as",
     "table",
     "when",
     "workdir",

@@ -185,7 +185,7 @@ def at_work(place: Place) -> list[str]:
         try:
             opened = [os.readlink(fd) for fd in (folder / "fd").iterdir()]
             opened.append(os.readlink(folder / "cwd"))
-            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            command = os.fsdecode((folder / "cmdline").read_bytes().replace(b"\0", b" "))
         except OSError:
             continue
         if any(name.startswith(f"{place.home}/") for name in opened):

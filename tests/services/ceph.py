@@ -55,6 +55,8 @@ osd data = {root}/osd
 rgw frontends = beast endpoint=127.0.0.1:{port} tcp_nodelay=1
 rgw crypt require ssl = false
 rgw gc obj min wait = 1
+rgw gc processor period = 5
+rgw gc processor max time = 5
 """
 # When the test process dies, however it dies, this shell reads the end of its input.
 _GUARD = 'read _; kill -KILL "$@" 2>/dev/null; rm -rf "$0"'

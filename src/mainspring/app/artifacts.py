@@ -24,7 +24,7 @@ SUFFIXES = {
 """File name endings; the blob itself is such a file."""
 
 PACKED = frozenset({"list", "dict", "object"})
-FILES = frozenset({"file", "directory"})
+FILES = frozenset({"file", "directory", "custom"})
 
 
 def list_artifacts(project: Project, run: Run, target: str | None = None) -> list[ArtifactView]:
@@ -89,11 +89,12 @@ def write_to(project: Project, ref: ArtifactRef, stream: BinaryIO) -> None:
         raise MainspringError(
             f"a {ref.type or ref.format} is more than one file", hint="give a path with -o"
         )
-    with (
-        tempfile.TemporaryDirectory() as scratch,
-        _content(project, ref, Path(scratch)).open("rb") as file,
-    ):
-        shutil.copyfileobj(file, stream, 1 << 20)
+    with tempfile.TemporaryDirectory() as scratch:
+        content = _content(project, ref, Path(scratch))
+        if content.is_dir():
+            raise MainspringError(f"a {ref.type} is a directory", hint="give a path with -o")
+        with content.open("rb") as file:
+            shutil.copyfileobj(file, stream, 1 << 20)
 
 
 def copy_out(project: Project, ref: ArtifactRef, target: Path, *, force: bool = False) -> Path:
@@ -107,11 +108,11 @@ def copy_out(project: Project, ref: ArtifactRef, target: Path, *, force: bool = 
     if not target.parent.is_dir():
         raise NotFoundError(f"there is no directory {target.parent}")
     if ref.format in PACKED:
-        return _settle(target, lambda scratch: _unpack(project, ref, scratch / "content"))
-    return _settle(target, lambda scratch: _copy(_content(project, ref, scratch), scratch))
+        return settle(target, lambda scratch: _unpack(project, ref, scratch / "content"))
+    return settle(target, lambda scratch: _copy(_content(project, ref, scratch), scratch))
 
 
-def _settle(target: Path, make: Callable[[Path], Path]) -> Path:
+def settle(target: Path, make: Callable[[Path], Path]) -> Path:
     """Have something made beside its place, and moved there when it is complete."""
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".mainspring-") as scratch:
         made = make(Path(scratch))
@@ -127,9 +128,7 @@ def _content(project: Project, ref: ArtifactRef, scratch: Path) -> Path:
     """A file or directory with what is asked for: the blob, or the stored file by its name."""
     if ref.format not in FILES:
         return project.blobs.path(ref.digest)
-    found = registry.load(ref, project.blobs, workdir=scratch)
-    assert isinstance(found, Path)
-    return found
+    return registry.lay_out(ref, project.blobs, scratch)
 
 
 def _copy(source: Path, scratch: Path) -> Path:

@@ -21,6 +21,7 @@ from mainspring.records.notebook import is_notebook
 from mainspring.records.source import CodePart, Fingerprint, Manifest, Static
 from mainspring.records.spec import CommandNode, StepNode
 from mainspring.storage.environment import Inventory, platform_key
+from mainspring.storage.serializers.contents import ANYTHING
 
 
 class Code:
@@ -70,12 +71,14 @@ class Code:
     def value_digest(self, ref: ArtifactRef) -> str:
         """The digest of the project's code that a stored value brings with it, or "".
 
-        A value of a project's class behaves as its class does now; what a pickle may hold is not
-        known, so it counts all of the project's code.
+        A value of a project's class behaves as its class does now, and one in a format of the
+        project is what that format reads now. What a pickle may hold is not known, so it counts
+        all of the project's code.
         """
-        if not ref.data_only:
+        found = self._artifacts.classes(ref)
+        if ANYTHING in found:
             return self._base.everything().digest
-        return "".join(sorted(map(self.class_digest, self._artifacts.classes(ref))))
+        return "".join(sorted(map(self.class_digest, found)))
 
     def class_digest(self, name: str) -> str:
         """The digest of the code of a class of the project (`module:Class`); "" for others."""

@@ -12,7 +12,7 @@ from mainspring.records.artifacts import ArtifactRef, ElementRef
 from mainspring.records.errors import BlobError, DefinitionError, SerializationError
 from mainspring.records.ports import Blobs
 from mainspring.storage.serializers import jsonvalues, registry
-from mainspring.storage.serializers.contents import PLAIN
+from mainspring.storage.serializers.contents import is_plain
 
 LIMIT = 64 << 20
 """Largest value, in bytes, that an expression or a map over JSON may read."""
@@ -75,8 +75,9 @@ class Artifacts:
         return registry.dump(value, None, self._blobs)
 
     def classes(self, ref: ArtifactRef) -> frozenset[str]:
-        """The classes (`module:Class`) of the objects that a value holds, at any depth."""
-        if ref.type in PLAIN:
+        """The classes (`module:Class`) of the objects that a value holds, at any depth; ANYTHING
+        stands for those that only loading it would tell."""
+        if is_plain(ref):
             return frozenset()
         if ref.digest not in self._classes:
             _make_room(self._classes, 4096)

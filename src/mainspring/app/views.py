@@ -176,6 +176,75 @@ class WhyView(View, frozen=True, kw_only=True):
     format: str = "mainspring.why/1"
 
 
+class ChangeView(View, frozen=True, kw_only=True):
+    """A parameter or package in which two runs differ. `how` is added, removed or changed."""
+
+    name: str
+    how: str
+    before: Any = None
+    after: Any = None
+
+
+class FileDiffView(View, frozen=True, kw_only=True):
+    """A source file in which two runs differ; `diff` is unified, null where that can't be made."""
+
+    path: str
+    how: str
+    diff: str | None
+
+
+class TaskDiffView(View, frozen=True, kw_only=True):
+    """A task that ended differently, or whose key differs: `differences` says in what."""
+
+    path: str
+    how: str
+    before: str | None
+    after: str | None
+    differences: list[str]
+
+
+class MetricDiffView(View, frozen=True, kw_only=True):
+    """A metric's last values."""
+
+    task: str
+    name: str
+    how: str
+    before: float | None
+    after: float | None
+
+
+class ArtifactDiffView(View, frozen=True, kw_only=True):
+    """The digests of an output that is not the same."""
+
+    task: str
+    output: str
+    how: str
+    before: str | None
+    after: str | None
+
+
+class DiffView(View, frozen=True, kw_only=True):
+    """`mainspring diff`: each list names what differs. `cut` names lists of which only the first
+    1,000 are here."""
+
+    before: RunView
+    after: RunView
+    parameters: list[ChangeView]
+    source: list[FileDiffView]
+    environment: list[ChangeView]
+    tasks: list[TaskDiffView]
+    metrics: list[MetricDiffView]
+    artifacts: list[ArtifactDiffView]
+    cut: list[str] = []
+    format: str = "mainspring.diff/1"
+
+    @property
+    def differ(self) -> bool:
+        """Whether anything does."""
+        lists = (self.parameters, self.source, self.environment, self.tasks, self.metrics)
+        return any(lists) or bool(self.artifacts) or self.before.seed != self.after.seed
+
+
 class ArtifactsView(View, frozen=True, kw_only=True):
     """`mainspring artifacts list`."""
 

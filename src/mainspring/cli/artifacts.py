@@ -1,4 +1,4 @@
-"""`mainspring artifacts`: list, preview and copy out what tasks have made."""
+"""`mainspring artifacts`: list, preview, copy out and export what tasks have made."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TARGET = "TASK[.OUTPUT]"
 
 @click.group(params=global_options())
 def command() -> None:
-    """List, preview and copy out what the tasks of a run have made.
+    """List, preview, copy out and export what the tasks of a run have made.
 
     RUN is an id, the beginning of one, or `latest`. TASK.OUTPUT names an artifact; a task with
     one output names it alone.
@@ -71,6 +71,31 @@ def get(invocation: Invocation, run: str, task: str, output: str | None, force: 
         return
     target = Path(output) if output else Path(file_name(path, name, ref))
     made = copy_out(project, ref, target, force=force)
+    if invocation.json:
+        invocation.emit(WrittenView(paths=[str(made)]))
+    else:
+        invocation.screen.line(str(made))
+
+
+@command.command(cls=Verb)
+@choices.run_argument()
+@click.argument("task", metavar=_TARGET, shell_complete=choices.complete_task)
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("--force", is_flag=True, help="Overwrite what is there.")
+@given
+def export(invocation: Invocation, run: str, task: str, file: Path, force: bool) -> None:
+    """Write an artifact as a file for other programs.
+
+    The end of FILE says what is written: .parquet, .csv, .json, .npy or .png, where the value has
+    such a form.
+    """
+    from mainspring.app.artifacts import find_artifact
+    from mainspring.app.exporting import export as write
+    from mainspring.app.views import WrittenView
+
+    project = invocation.open()
+    _, _, ref = find_artifact(project, project.store.read.find_run(run), task)
+    made = write(project, ref, file, force=force)
     if invocation.json:
         invocation.emit(WrittenView(paths=[str(made)]))
     else:

@@ -78,11 +78,11 @@ def complete_task(
     return [CompletionItem(path) for path in paths if path.startswith(incomplete)]
 
 
-def run_argument(*, required: bool = True) -> Callable[[F], F]:
+def run_argument(name: str = "run", *, required: bool = True) -> Callable[[F], F]:
     """RUN: an id, its beginning, or `latest`."""
     # With a default, even None, click would not miss what is missing.
     default: dict[str, Any] = {} if required else {"default": "latest"}
-    return click.argument("run", required=required, shell_complete=complete_run, **default)
+    return click.argument(name, required=required, shell_complete=complete_run, **default)
 
 
 def task_argument(function: F) -> F:

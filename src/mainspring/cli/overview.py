@@ -21,6 +21,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "show": "show a run or one of its tasks",
         "logs": "print what steps have printed",
         "why": "say why a task ran, or why it was reused",
+        "diff": "show in what two runs differ",
         "artifacts": "list, preview and copy out what tasks have made",
     },
     "Keep in order": {

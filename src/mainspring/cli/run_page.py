@@ -159,14 +159,14 @@ def write_artifacts(screen: Screen, artifacts: list[ArtifactView], *, more: str 
         screen.line(f"  … and {left} more: {more}")
 
 
+_INSIDE = {"pickle": "", "custom": "code of the project reads it"}
+
+
 def artifact_row(found: ArtifactView) -> list[Cell]:
     """Return an artifact as a row: its name, type, format, size and digest."""
     kind = found.type + (f" of {found.count}" if found.count is not None else "")
-    form = (
-        found.format
-        if found.data_only or found.format == "pickle"
-        else f"{found.format} (pickle inside)"
-    )
+    inside = "" if found.data_only else _INSIDE.get(found.format, "pickle inside")
+    form = f"{found.format} ({inside})" if inside else found.format
     return [
         Cell(f"{found.task}.{found.output}"),
         Cell(kind),

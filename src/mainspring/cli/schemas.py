@@ -27,6 +27,7 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "result": views.ResultView,
     "engine": views.EngineView,
     "why": views.WhyView,
+    "diff": views.DiffView,
     "log": views.LogLine,
     "artifacts": views.ArtifactsView,
     "preview": views.PreviewView,

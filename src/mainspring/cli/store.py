@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mainspring.cli import wording
 from mainspring.cli.invocation import Invocation, Verb, given, global_options
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ def _tell(invocation: Invocation, view: StoreView) -> int:
             screen.line(f"{screen.paint('fault:', 'bold red')} {fault}")
         if view.rows:
             rows = sum(view.rows.values())
-            screen.line(f"copied {view.rows['runs']:,} runs ({rows:,} rows) to {view.place}")
+            runs = wording.plural(view.rows["runs"], "run")
+            screen.line(f"copied {runs} ({rows:,} rows) to {view.place}")
         elif not view.faults:
             screen.line(f"{view.place}: format {view.version}, whole, and its records agree")
     return int(bool(view.faults))

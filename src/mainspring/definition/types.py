@@ -102,7 +102,7 @@ def _resolved(annotation: Any, names: Mapping[str, Any]) -> Any:
         return NoneType
     holder = types.SimpleNamespace(__annotations__={"it": annotation})
     try:
-        found = typing.get_type_hints(cast(Any, holder), dict(names), {})["it"]
+        found = typing.get_type_hints(cast(Any, holder), dict(names), {}, include_extras=True)["it"]
     except Exception:
         return Unresolved(annotation) if isinstance(annotation, str) else Any
     return found

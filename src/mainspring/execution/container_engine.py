@@ -250,8 +250,8 @@ def _start(url: str) -> None:
     with log.open("wb") as said:
         process = subprocess.Popen(
             ["podman", "system", "service", f"--time={_IDLE}", url],
-            stdin=subprocess.DEVNULL, stdout=said, stderr=said, cwd=path.parent,
-            start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True,
+            cwd=path.parent,  # where it notes that a container ran out of memory
         )  # fmt: skip
     # It outlives this process; if it ends before, whoever starts the next one reaps it.
     _started[:] = [*(one for one in _started if one.poll() is None), process]

@@ -20,6 +20,11 @@ ALLOWED = frozenset(
         *("CUDA_HOME", "CUDA_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "R_HOME", "JAVA_HOME"),
     }
 )
+_QUIET = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
+"""Arrow's allocator would start a thread at import (pandas and scikit-learn import Arrow where it
+is installed), and a process with threads is not forked from. Without it, freed memory is given back
+by whoever allocates next."""
+
 _SLACK = 64 * 1024 * 1024
 
 
@@ -29,6 +34,7 @@ def base_environment(source: Mapping[str, str]) -> dict[str, str]:
     return {
         **allowed,
         **dict.fromkeys(THREAD_VARIABLES, "1"),
+        **_QUIET,
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUTF8": "1",

@@ -52,13 +52,15 @@ class Recorder:
         self.created: set[str] = set()
         self._worked = False
         self._forked: str | None = None
+        self._outer: list[Recorder | None] = []
 
     def __enter__(self) -> Recorder:
+        self._outer.append(state.recorder)
         state.recorder = self
         return self
 
     def __exit__(self, *_: object) -> None:
-        state.recorder = None
+        state.recorder = self._outer.pop()
 
     def read(self, path: str) -> None:
         """Note a project file (or, ending in `/`, a listing), relative to the snapshot.

@@ -44,7 +44,7 @@ from mainspring.records.ports import Blobs
 from mainspring.records.runs import Order, Outcome, Usage
 from mainspring.records.status import AttemptStatus
 from mainspring.storage.places import open_blobs
-from mainspring.storage.serializers import registry
+from mainspring.storage.serializers import marks, registry
 from mainspring.storage.source import load_manifest, materialise
 
 SOCKET = 3
@@ -226,6 +226,7 @@ def _outputs(
         return notebooks.run(order, site.root, site.paths, files, site.blobs)
     definition = load_step(order.uses)
     load = inputs.loader(site.blobs, Path(files.work, "inputs"))
+    marks.watch(recorder)
     arguments = inputs.arguments(order.inputs, definition.inputs, load)
     literals = {name for name, given in order.inputs.items() if isinstance(given, Literal)}
     telemetry.open_channel(

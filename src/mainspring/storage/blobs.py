@@ -76,7 +76,7 @@ class LocalBlobs:
         try:
             if os.fstat(source).st_size <= SMALL:
                 return self.put(bulk.read_at(source, 0, SMALL + 1))
-            return self._clone(source) or self._copy(source)
+            return self.clone(source) or self._copy(source)
         finally:
             os.close(source)
 
@@ -193,7 +193,8 @@ class LocalBlobs:
                 os.unlink(temp)
             raise
 
-    def _clone(self, source: int) -> tuple[str, int] | None:
+    def clone(self, source: int) -> tuple[str, int] | None:
+        """Store an open file by sharing its disk blocks; None where the file system can't."""
         with self.writer() as writer, explained(self.root):
             return writer.commit() if writer.clone(source) else None
 

@@ -89,15 +89,20 @@ class Objects:
         )
         return made is not None
 
-    def put_file(self, key: str, path: Path, size: int) -> None:
-        """Store a file's content in parts; there is no object before all of them have arrived."""
+    def put_parts(
+        self, key: str, content: Callable[[], Path | Iterator[Buffer]], size: int
+    ) -> None:
+        """Store in parts; there is no object before all of them have arrived.
+
+        `content` gives it, from its start again at each call: a file, which the client reads
+        without this interpreter's lock, or pieces. What these raise aborts the upload.
+        """
         obstore = _obstore()
         part = max(PART, -(-size // _PARTS))
 
         def send() -> object:
-            # A path, not a file: the client reads it without this interpreter's lock.
             return obstore.put(
-                self._client(bulk=True), self._at(key), path,
+                self._client(bulk=True), self._at(key), content(),
                 chunk_size=part, max_concurrency=PARALLEL, use_multipart=True,
             )  # fmt: skip
 
@@ -169,7 +174,7 @@ class Objects:
         store = _obstore().store
         kinds = {"s3": store.S3Store, "gs": store.GCSStore, "az": store.AzureStore}
         config = bucket_access.store_config(self.url, self._variables)
-        endpoint = config.get("aws_endpoint", "https://")
+        endpoint = config.get("aws_endpoint") or config.get("azure_storage_endpoint", "https://")
         if self.url.scheme == "s3" and bucket_access.is_private(endpoint):
             config["aws_unsigned_payload"] = "true"  # hashing every byte once more costs a third
         options = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -15,11 +15,13 @@ from blake3 import blake3
 
 from mainspring.records.errors import BlobError, CorruptBlobError
 from mainspring.records.ports import BlobEntry, BlobPlace, Buffer
+from mainspring.storage import bulk
 from mainspring.storage.blobcache import BlobCache
 from mainspring.storage.blobs import SMALL, LocalWriter, key_of
 from mainspring.storage.bucket_access import parse_url
 from mainspring.storage.disk_errors import missing
 from mainspring.storage.objects import LARGEST_PUT, PARALLEL, PART, AbsentError, Objects
+from mainspring.storage.sending import leaving, pieces_of, slices
 
 FRESH = 30.0  # seconds for which it is believed that a blob that was seen is still there
 LISTED = 8  # blobs asked for one by one before all of them are listed
@@ -63,19 +65,34 @@ class RemoteBlobs:
     def put(self, data: Buffer) -> tuple[str, int]:
         """Store the bytes; return their digest and size."""
         view = memoryview(data).cast("B")
-        if view.nbytes > SMALL:
-            with self.writer() as writer:
-                writer.write(view)
-                return writer.commit()
-        digest = "blake3:" + blake3(view).hexdigest()
-        if self._known(digest) != view.nbytes:
-            self._send_small(digest, view)
-            self._cache.add(view)
-        return digest, view.nbytes
+        size = view.nbytes
+        total = blake3() if size <= SMALL else bulk.hasher()
+        digest = "blake3:" + total.update(view).hexdigest()
+        if self._known(digest) != size:
+            if size <= LARGEST_PUT:
+                self._send_small(digest, view)
+                self._cache.add(view)
+            else:
+                self._send_large(digest, size, lambda: slices(view))
+        return digest, size
 
     def put_file(self, path: Path) -> tuple[str, int]:
         """Store a file's content; the cache shares its disk blocks where that can be."""
-        return self.send(*self._cache.files.put_file(path))
+        try:
+            source = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise BlobError(f"can't read {path}: {error.strerror}") from error
+        try:
+            if os.fstat(source).st_size <= LARGEST_PUT:
+                return self.put(bulk.read_at(source, 0, LARGEST_PUT + 1))
+            if cloned := self._cache.files.clone(source):
+                return self.send(*cloned)
+            digest, size = bulk.digest_file(source)
+            if self._known(digest) != size:
+                self._send_large(digest, size, lambda: pieces_of(source))
+            return digest, size
+        finally:
+            os.close(source)
 
     def path(self, digest: str) -> Path:
         """The blob's file in the cache, fetched and checked. It stays while this process lives."""
@@ -136,8 +153,18 @@ class RemoteBlobs:
             self._send_small(digest, memoryview(path.read_bytes()))
             return
         if self._found(digest) != size:
-            self._objects.put_file(_key(digest), path, size)
+            self._objects.put_parts(_key(digest), lambda: path, size)
             self._saw(digest, size)
+
+    def _send_large(self, digest: str, size: int, pieces: Callable[[], Iterator[Buffer]]) -> None:
+        """Upload what is not in the cache yet, and keep it there on the way, if it has room."""
+        if self._found(digest) == size:
+            return
+        cache = self._cache.files if size <= self._cache.limit else None
+        self._objects.put_parts(_key(digest), lambda: leaving(pieces(), digest, size, cache), size)
+        self._saw(digest, size)
+        if cache is not None:
+            self._cache.note(size)
 
     def _send_small(self, digest: str, view: memoryview) -> None:
         key = _key(digest)

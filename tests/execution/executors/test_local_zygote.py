@@ -134,6 +134,14 @@ def test_a_module_that_starts_a_thread_makes_it_unsafe_and_it_goes_on_fresh(worl
     zygote.close()
 
 
+def test_importing_usual_libraries_leaves_it_safe_to_fork(world: World) -> None:
+    text = "import numpy, pandas, pyarrow, sklearn.linear_model\n"
+    zygote = Zygote(world, world.source({"usual.py": text}), "usual")
+    zygote.until(wire.Ready)
+    assert zygote.link.boot.fork
+    zygote.close()
+
+
 def test_a_snapshot_that_is_not_there_is_said(world: World) -> None:
     zygote = Zygote(world, "blake3:" + "0" * 64, "steps")
     broken = zygote.until(wire.Broken)

@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Iterator
 from itertools import count
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TypeVar, cast
 
 import msgspec
@@ -14,7 +14,7 @@ import msgspec
 from mainspring.records.canonical import canonical
 from mainspring.records.errors import SerializationError
 from mainspring.storage import bulk
-from mainspring.storage.serializers.base import Sink, Source, damaged, shorten
+from mainspring.storage.serializers.base import IN_MEMORY, Sink, Source, damaged, shorten
 
 _READABLE, _RUNNABLE = 0o644, 0o755
 _EXECUTABLE = stat.S_IXUSR
@@ -50,19 +50,19 @@ class File:
     def dump(self, value: object, hint: object, sink: Sink) -> None:  # noqa: ARG002
         """Store the content and write the manifest."""
         path = cast("Path", value)
-        sink.write(canonical(_store(path, path.absolute().name, sink)))
+        sink.write(canonical(store_file(path, path.absolute().name, sink)))
 
     def load(self, source: Source) -> object:
         """Write the file anew: changing it changes no blob."""
-        entry = _read(source, FileEntry)
-        _check_name(entry.name)
-        target = _free_place(source, entry.name)
-        _materialise(source, entry, target)
-        return target
+        return self.lay_out(source)
+
+    def lay_out(self, source: Source) -> Path:
+        """The same."""
+        return lay_out_file(source, _read(source, FileEntry), source.reading.workdir)
 
     def preview(self, source: Source, limit: int) -> str:
         """Name and size."""
-        return shorten(_line(_read(source, FileEntry)), limit)
+        return shorten(line(_read(source, FileEntry)), limit)
 
     def references(self, source: Source) -> Iterator[str]:
         """The content."""
@@ -79,44 +79,19 @@ class Directory:
     def dump(self, value: object, hint: object, sink: Sink) -> None:  # noqa: ARG002
         """Store each file and write the manifest."""
         root = cast("Path", value)
-        files: list[FileEntry] = []
-        empty: list[str] = []
-        for path, inner in _walk(root, PurePosixPath()):
-            if inner is None:
-                _check_kept(str(path), root / path)
-                empty.append(str(path))
-            else:
-                files.append(_store(inner, str(path), sink))
-        files.sort(key=lambda entry: entry.name)
-        name = root.absolute().name or "root"
-        sink.write(canonical(Tree(name=name, files=tuple(files), empty=tuple(sorted(empty)))))
+        sink.write(canonical(store_tree(root, root.absolute().name or "root", sink)))
 
     def load(self, source: Source) -> object:
         """Write the directory anew."""
-        tree = _read(source, Tree)
-        _check_name(tree.name)
-        for name in (*(entry.name for entry in tree.files), *tree.empty):
-            _check_path(name)
-        target = _free_place(source, tree.name)
-        try:
-            target.mkdir()
-            for name in tree.empty:
-                (target / name).mkdir(parents=True, exist_ok=True)
-            for entry in tree.files:
-                place = target / entry.name
-                place.parent.mkdir(parents=True, exist_ok=True)
-                _materialise(source, entry, place)
-        except (FileExistsError, NotADirectoryError) as error:
-            raise damaged(f"a path in it is used twice: {error.filename}") from error
-        return target
+        return self.lay_out(source)
+
+    def lay_out(self, source: Source) -> Path:
+        """The same."""
+        return lay_out_tree(source, _read(source, Tree), source.reading.workdir)
 
     def preview(self, source: Source, limit: int) -> str:
         """The files, one a line."""
-        tree = _read(source, Tree)
-        total = sum(entry.size for entry in tree.files)
-        lines = [f"{tree.name}/: {len(tree.files)} files, {total} bytes"]
-        lines += [_line(entry) for entry in tree.files[: limit // 10]]
-        return shorten("\n".join(lines), limit)
+        return shorten(listing(_read(source, Tree), limit), limit)
 
     def references(self, source: Source) -> Iterator[str]:
         """The content of every file."""
@@ -124,27 +99,86 @@ class Directory:
             yield entry.digest
 
 
-def _store(path: Path, name: str, sink: Sink) -> FileEntry:
-    _check_kept(name, path)
+def store_tree(root: Path, name: str, sink: Sink) -> Tree:
+    """Store each file of a directory; the manifest calls it `name`."""
+    _check_kept(name, root)
+    files: list[FileEntry] = []
+    empty: list[str] = []
+    for path, is_file in _walk(os.fspath(root)):
+        place = root / path
+        if is_file:
+            files.append(store_file(place, path, sink))
+        else:
+            _check_kept(path, place)
+            empty.append(path)
+    files.sort(key=lambda entry: entry.name)
+    return Tree(name=name, files=tuple(files), empty=tuple(sorted(empty)))
+
+
+def lay_out_file(source: Source, entry: FileEntry, workdir: Path | None) -> Path:
+    """Write a stored file anew, below `workdir`."""
+    _check_name(entry.name)
+    target = _free_place(workdir, entry.name)
+    _materialise(source, entry, target)
+    return target
+
+
+def lay_out_tree(source: Source, tree: Tree, workdir: Path | None) -> Path:
+    """Write a stored directory anew, below `workdir`."""
+    _check_name(tree.name)
+    for name in (*(entry.name for entry in tree.files), *tree.empty):
+        _check_path(name)
+    target = _free_place(workdir, tree.name)
+    made = {""}
     try:
-        name.encode()
-        mode = path.stat().st_mode
-    except UnicodeEncodeError as error:
-        raise SerializationError(
-            f"the file name {name!r} is not valid UTF-8", where=ascii(str(path)), hint="rename it"
-        ) from error
-    except OSError as error:
-        raise SerializationError(f"can't read {path}: {error.strerror}") from error
-    if not stat.S_ISREG(mode):
+        target.mkdir()
+        for name in tree.empty:
+            (target / name).mkdir(parents=True, exist_ok=True)
+        for entry in tree.files:
+            parent = entry.name.rpartition("/")[0]
+            if parent not in made:
+                made.add(parent)
+                (target / parent).mkdir(parents=True, exist_ok=True)
+            _materialise(source, entry, target / entry.name)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise damaged(f"a path in it is used twice: {error.filename}") from error
+    return target
+
+
+def store_file(path: Path, name: str, sink: Sink) -> FileEntry:
+    """Store a file's content; the manifest calls it `name`."""
+    _check_kept(name, path)
+    before = _stat(path)
+    if not stat.S_ISREG(before.st_mode):
         raise SerializationError(
             f"{path} is not a regular file", hint="return files and directories only"
         )
     digest, size = sink.blobs.put_file(path)
-    return FileEntry(name=name, digest=digest, size=size, executable=bool(mode & _EXECUTABLE))
+    after = _stat(path)
+    if size != after.st_size or before.st_mtime_ns != after.st_mtime_ns:
+        raise SerializationError(
+            f"{path} changed while it was stored",
+            hint="end what writes it before the step returns it",
+        )
+    executable = bool(before.st_mode & _EXECUTABLE)
+    return FileEntry(name=name, digest=digest, size=size, executable=executable)
+
+
+def _stat(path: Path) -> os.stat_result:
+    try:
+        return os.stat(path)
+    except OSError as error:
+        raise SerializationError(f"can't read {path}: {error.strerror}") from error
 
 
 def _check_kept(name: str, path: Path) -> None:
     """Refuse now what would be refused as a path when it is read."""
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise SerializationError(
+            f"the file name {name!r} is not valid UTF-8", where=ascii(str(path)), hint="rename it"
+        ) from error
     if "\\" in name:
         raise SerializationError(
             f"the file name {name!r} has a backslash, which a path can't", where=str(path),
@@ -152,25 +186,39 @@ def _check_kept(name: str, path: Path) -> None:
         )  # fmt: skip
 
 
-def _walk(directory: Path, name: PurePosixPath) -> Iterator[tuple[PurePosixPath, Path | None]]:
-    """Files below a directory; an empty directory comes as its name and None."""
+def _walk(root: str) -> Iterator[tuple[str, bool]]:
+    """Paths of the files below a directory (and True), and of empty directories (and False).
+
+    However deep it is: its entries are taken from a list of what is left to look at.
+    """
+    left = [""]
+    while left:
+        name = left.pop()
+        entries = _entries(os.path.join(root, name) if name else root)
+        if not entries and name:
+            yield name, False
+        for entry in entries:
+            path = f"{name}/{entry.name}" if name else entry.name
+            if entry.is_symlink():
+                raise SerializationError(
+                    f"{ascii(entry.path)[1:-1]} is a symbolic link, which a directory artifact "
+                    "can't hold",
+                    hint="copy what it points at in its place (cp -rL), or leave it out",
+                )
+            if entry.is_dir():
+                left.append(path)
+            else:
+                yield path, True
+
+
+def _entries(directory: str) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(directory) as found:
-            entries = sorted(found, key=lambda entry: entry.name)
+            return list(found)
     except OSError as error:
-        raise SerializationError(f"can't read {directory}: {error.strerror}") from error
-    if not entries and name.parts:
-        yield name, None
-    for entry in entries:
-        if entry.is_symlink():
-            raise SerializationError(
-                f"{entry.path} is a symbolic link, which a directory artifact can't hold",
-                hint="copy what it points at in its place (cp -rL), or leave it out",
-            )
-        if entry.is_dir():
-            yield from _walk(Path(entry.path), name / entry.name)
-        else:
-            yield name / entry.name, Path(entry.path)
+        raise SerializationError(
+            f"can't read {ascii(directory)[1:-1]}: {error.strerror}"
+        ) from error
 
 
 def _read(source: Source, kind: type[Manifest]) -> Manifest:
@@ -190,9 +238,8 @@ def _check_path(path: str) -> None:
         _check_name(name)
 
 
-def _free_place(source: Source, name: str) -> Path:
+def _free_place(workdir: Path | None, name: str) -> Path:
     """A path of that name that is not taken: in the work directory or one level below it."""
-    workdir = source.reading.workdir
     if workdir is None:
         raise SerializationError(
             f"the file {name!r} needs a place to be written to",
@@ -212,9 +259,26 @@ def _free_place(source: Source, name: str) -> Path:
 
 
 def _materialise(source: Source, entry: FileEntry, target: Path) -> None:
-    content = source.reading.blobs.path(entry.digest)
-    bulk.copy_file(content, target, _RUNNABLE if entry.executable else _READABLE)
+    blobs, mode = source.reading.blobs, _RUNNABLE if entry.executable else _READABLE
+    if entry.size > IN_MEMORY:
+        bulk.copy_file(blobs.path(entry.digest), target, mode)
+        return
+    data = blobs.read(entry.digest)  # one read, where `path` and a copy would be two
+    here = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        bulk.write_all(here, memoryview(data))
+    finally:
+        os.close(here)
 
 
-def _line(entry: FileEntry) -> str:
-    return f"{entry.name}  {entry.size} bytes  {entry.digest[:17]}…"
+def line(entry: FileEntry) -> str:
+    """A file in one line, for people."""
+    name = entry.name if entry.name.isprintable() else repr(entry.name)
+    return f"{name}  {entry.size} bytes  {entry.digest[:17]}…"
+
+
+def listing(tree: Tree, limit: int) -> str:
+    """A directory and its first files, for people."""
+    total = sum(entry.size for entry in tree.files)
+    lines = [f"{tree.name}/: {len(tree.files)} files, {total} bytes"]
+    return "\n".join(lines + [line(entry) for entry in tree.files[: limit // 10]])

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from mainspring.records.errors import SerializationError
 from mainspring.storage.serializers.base import class_text, type_text
+from mainspring.storage.serializers.marks import is_marked
 
 _DEPTH = 8  # of nested annotations that are looked into
 _SCALARS = (bool, int, float, complex, str, bytes)
@@ -156,6 +157,8 @@ def _bare(hint: object) -> object:
 
 
 def _format(annotation: object, depth: int) -> str | None:
+    if is_marked(annotation):
+        return "custom"
     hint: Any = _bare(annotation)
     origin = typing.get_origin(hint)
     if hint is None or depth > _DEPTH:

@@ -19,6 +19,7 @@ from typing import Any, cast
 
 import msgspec
 
+from mainspring.records.formats import MARK
 from mainspring.storage.serializers.base import Unsupported, damaged, type_text
 from mainspring.storage.serializers.classes import class_name, find_class
 
@@ -154,6 +155,8 @@ def _plain_object(value: Any, where: str) -> Any:
         # The value too: expressions compare by it, without importing the class.
         plain = _plain(value.value, where) if _has_plain_value(value) else None
         return {"$enum": [class_name(kind, where), _enum_member(value, where), plain]}
+    if hasattr(kind, MARK):
+        raise Unsupported("it has a format of its own", where=where)
     if _is_namedtuple(kind):
         return {"$namedtuple": [class_name(kind, where), _plain_list(tuple(value), where)]}
     if isinstance(value, msgspec.Struct):

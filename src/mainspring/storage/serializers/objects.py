@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
+import typing
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, cast
 
@@ -46,9 +48,10 @@ class Object:
         """Write the parts, their keys and the name of the class."""
         parts = _take_apart(value)
         writer = PackWriter(sink)
+        hints = _marked_fields(type(value)) if "class" in parts.about else {}
         for key, item in zip(parts.keys, parts.values, strict=True):
             try:
-                writer.add(item)
+                writer.add(item, hints.get(key))
             except SerializationError as error:  # say which part it was
                 inner = (error.where or ROOT).removeprefix(ROOT)
                 place = f".{key}" if "class" in parts.about else f"[{key!r}]"
@@ -90,6 +93,17 @@ class Object:
         name = Pack(source).about().get("class")
         if isinstance(name, str):
             yield name
+
+
+@functools.lru_cache(maxsize=256)
+def _marked_fields(cls: type) -> dict[str, object]:
+    """The annotations of fields that name a format of the project."""
+    read: Callable[..., dict[str, Any]] = typing.get_type_hints
+    try:
+        found = read(cls, include_extras=True)
+    except (NameError, TypeError, AttributeError):  # an annotation that can't be resolved here
+        return {}
+    return {name: hint for name, hint in found.items() if "stored_as(" in repr(hint)}
 
 
 def _keys(about: dict[str, Any], pack: Pack) -> list[Any]:

@@ -25,6 +25,7 @@ from mainspring.storage.serializers.base import (
     type_text,
 )
 from mainspring.storage.serializers.hints import format_for, is_json
+from mainspring.storage.serializers.marks import own_format
 from mainspring.storage.serializers.pack import Pack, PackWriter
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "format_for",
     "index_of",
     "is_json",
+    "lay_out",
     "load",
     "make_list",
     "preview",
@@ -63,6 +65,7 @@ FORMATS = {  # name -> module:class; loaded when first used
     "list": f"{_HERE}.containers:List",
     "dict": f"{_HERE}.containers:Dict",
     "object": f"{_HERE}.objects:Object",
+    "custom": f"{_HERE}.custom:Custom",
     "pickle": f"{_HERE}.pickles:Pickle",
 }
 _BY_TYPE: dict[type, tuple[str, ...]] = {  # formats to try, in this order
@@ -132,6 +135,14 @@ def load(
     items = _json_elements(ref, source)
     _check_index(index, len(items), ref)
     return jsonvalues.decode(items[index])
+
+
+def lay_out(ref: ArtifactRef, blobs: Blobs, workdir: Path) -> Path:
+    """Write the files of a file, directory or value of the project's own format into `workdir`;
+    no code of the project is run."""
+    source = Reading(blobs, _codecs, workdir).open(ref.digest, ref.size)
+    serializer: Any = _codecs.named(ref.format)
+    return serializer.lay_out(source)
 
 
 def index_of(ref: ArtifactRef, blobs: Blobs) -> tuple[ElementRef, ...]:
@@ -234,6 +245,8 @@ _codecs = _Registry()
 
 
 def _candidates(value: object, hint: object) -> tuple[str, ...]:
+    if own_format(value, hint) is not None:
+        return ("custom",)
     declared = hints.format_for(hint)
     if hints.is_stream(value, hint):
         return ("list",)
