@@ -6,8 +6,8 @@ import itertools
 import os
 import re
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -25,6 +25,19 @@ FOREIGN_TEMP_AGE = 24 * 3600.0  # seconds after which another machine's temporar
 _DIGEST = re.compile(r"blake3:[0-9a-f]{64}", re.ASCII)
 _REST = re.compile(r"[0-9a-f]{62}", re.ASCII)
 _numbers = itertools.count()
+
+
+@contextmanager
+def opened(path: Path) -> Generator[int]:
+    """The descriptor of a file whose content is to be stored. Raises BlobError."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise BlobError(f"can't read {path}: {error.strerror}") from error
+    try:
+        yield fd
+    finally:
+        os.close(fd)
 
 
 class LocalBlobs:
@@ -69,16 +82,10 @@ class LocalBlobs:
 
     def put_file(self, path: Path) -> tuple[str, int]:
         """Store a file's content; share its disk blocks where the file system can (reflink)."""
-        try:
-            source = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError as error:
-            raise BlobError(f"can't read {path}: {error.strerror}") from error
-        try:
+        with opened(path) as source:
             if os.fstat(source).st_size <= SMALL:
                 return self.put(bulk.read_at(source, 0, SMALL + 1))
             return self.clone(source) or self._copy(source)
-        finally:
-            os.close(source)
 
     def path(self, digest: str) -> Path:
         """The blob's file, checked: bytes hashed when it is small or its seal is broken."""

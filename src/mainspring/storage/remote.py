@@ -17,7 +17,7 @@ from mainspring.records.errors import BlobError, CorruptBlobError
 from mainspring.records.ports import BlobEntry, BlobPlace, Buffer
 from mainspring.storage import bulk
 from mainspring.storage.blobcache import BlobCache
-from mainspring.storage.blobs import SMALL, LocalWriter, key_of
+from mainspring.storage.blobs import SMALL, LocalWriter, key_of, opened
 from mainspring.storage.bucket_access import parse_url
 from mainspring.storage.disk_errors import missing
 from mainspring.storage.objects import LARGEST_PUT, PARALLEL, PART, AbsentError, Objects
@@ -25,6 +25,7 @@ from mainspring.storage.sending import leaving, pieces_of, slices
 
 FRESH = 30.0  # seconds for which it is believed that a blob that was seen is still there
 LISTED = 8  # blobs asked for one by one before all of them are listed
+TRIES = 10  # to read a file before others, with too small a cache, evict it
 PAGES = 100  # of a thousand names, at most, that are listed for that
 
 
@@ -71,18 +72,15 @@ class RemoteBlobs:
         if self._known(digest) != size:
             if size <= LARGEST_PUT:
                 self._send_small(digest, view)
-                self._cache.add(view)
+                if size <= self._cache.limit:
+                    self._cache.add(view)
             else:
                 self._send_large(digest, size, lambda: slices(view))
         return digest, size
 
     def put_file(self, path: Path) -> tuple[str, int]:
         """Store a file's content; the cache shares its disk blocks where that can be."""
-        try:
-            source = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError as error:
-            raise BlobError(f"can't read {path}: {error.strerror}") from error
-        try:
+        with opened(path) as source:
             if os.fstat(source).st_size <= LARGEST_PUT:
                 return self.put(bulk.read_at(source, 0, LARGEST_PUT + 1))
             if cloned := self._cache.files.clone(source):
@@ -91,13 +89,11 @@ class RemoteBlobs:
             if self._known(digest) != size:
                 self._send_large(digest, size, lambda: pieces_of(source))
             return digest, size
-        finally:
-            os.close(source)
 
     def path(self, digest: str) -> Path:
         """The blob's file in the cache, fetched and checked. It stays while this process lives."""
         key_of(digest)
-        for _ in range(3):
+        for _ in range(TRIES):
             path = self._cache.pinned(digest)
             if path is not None:
                 return path
@@ -182,7 +178,9 @@ class RemoteBlobs:
             size = self._objects.size(key) if self._known(digest) is None else self._seen[digest][0]
             if size <= PART:
                 data = self._objects.read(key)
-                whole = blake3(data).hexdigest() == digest[7:] and bool(self._cache.add(data))
+                whole = blake3(data).hexdigest() == digest[7:] and bool(
+                    self._cache.add(data, pin=True)
+                )
             else:
                 whole = self._cache.fetch(digest, size, lambda start: self._parts(key, start, size))
         except AbsentError:
