@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from mainspring.app.reader import Artifacts
-from mainspring.execution.images import Images
 from mainspring.execution.orders import threads_of
 from mainspring.execution.reads import digest_in
 from mainspring.planning.cells import notebook_fingerprint
@@ -23,6 +25,9 @@ from mainspring.records.spec import CommandNode, StepNode
 from mainspring.storage.environment import Inventory, platform_key
 from mainspring.storage.serializers.contents import ANYTHING
 
+if TYPE_CHECKING:
+    from mainspring.execution.images import Images
+
 
 class Code:
     """One source snapshot: fingerprints of its steps, digests of its files."""
@@ -33,9 +38,10 @@ class Code:
         base: CodeBase,
         inventory: Inventory,
         artifacts: Artifacts,
-        images: Images,
+        images: Callable[[], Images],
     ) -> None:
-        self._images = images
+        """`images` is asked only by steps in containers: most projects have none."""
+        self._images = cache(images)
         self._artifacts = artifacts
         self._base = base
         self._inventory = inventory
@@ -88,10 +94,10 @@ class Code:
         """Which image a step in a container means now, by its id, and whether it has a network."""
         if isinstance(work, StepNode):
             path = work.options.environment
-            return {} if path is None else {"image": self._images.id_of(path, work.where)}
+            return {} if path is None else {"image": self._images().id_of(path, work.where)}
         if not work.image:
             return {}
-        found = self._images.named(work.image, work.where)
+        found = self._images().named(work.image, work.where)
         return {"image": found, "network": "yes" if work.network else "no"}
 
     def _step(self, work: StepNode, image: dict[str, str]) -> Static:

@@ -22,6 +22,7 @@ from mainspring.records.source import Manifest
 if TYPE_CHECKING:
     from mainspring.app.code import Code
     from mainspring.execution.executors.local import LocalExecutor
+    from mainspring.execution.images import Images
 
 
 class Project:
@@ -95,7 +96,6 @@ class Project:
 
     def _code(self, snapshot: str, manifest: Manifest | None) -> Code:
         from mainspring.app.code import Code
-        from mainspring.execution.images import Images
         from mainspring.planning.fingerprint import CodeBase
         from mainspring.storage.environment import inventory
         from mainspring.storage.source import FileMemo, load_manifest
@@ -105,7 +105,12 @@ class Project:
         memo = FileMemo(self.home)
         base = CodeBase(manifest, lambda path: self.blobs.read(files[path].digest), memo)
         installed = inventory(self.home / "cache", project=self.root)
-        images = Images(self.home, files, self.blobs.read, self.containers)
+
+        def images() -> Images:
+            from mainspring.execution.images import Images
+
+            return Images(self.home, files, self.blobs.read, self.containers)
+
         return Code(manifest, base, installed, self.artifacts, images)
 
     def seconds(self, name: Literal["lease", "patience"], *, least: float = 0.0) -> float:

@@ -23,15 +23,7 @@ from typing import Any, cast
 
 from mainspring.definition.pipeline import Pipeline
 from mainspring.definition.step import StepDefinition, load_step
-from mainspring.execution import (
-    audit,
-    commands,
-    inputs,
-    isolation,
-    notebooks,
-    reads,
-    telemetry,
-)
+from mainspring.execution import audit, commands, inputs, isolation, reads, telemetry
 from mainspring.execution.attempt_files import BUSY, AttemptFiles, encode
 from mainspring.execution.failures import describe
 from mainspring.execution.rehearsal import Rehearsal
@@ -222,6 +214,8 @@ def _outputs(
         recorder.make_work()
         return commands.run(order, site.root, files, site.blobs)
     if is_notebook(order.uses):
+        from mainspring.execution import notebooks
+
         recorder.make_work()
         return notebooks.run(order, site.root, site.paths, files, site.blobs)
     definition = load_step(order.uses)
