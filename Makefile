@@ -71,7 +71,7 @@ chaos: environment
 fuzz: environment
 	@python3 -m pip install --quiet --upgrade --target .fuzz --no-deps atheris
 	@for target in expression pipeline toml; do \
-	  PYTHONPATH=.fuzz $(bin)/python tests/hostile/fuzz.py $$target $(or $(SECONDS),60) || exit 1; done
+	  PYTHONPATH=.fuzz $(bin)/python tests/hostile/fuzz.py $$target $(or $(SECONDS),60) .fuzz || exit 1; done
 
 setup-system:
 	@bash tools/setup_system.sh

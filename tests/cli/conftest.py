@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from jsonschema import Draft202012Validator
+from tests.e2e.place import Result
 
 SCHEMAS = Path(__file__).parents[2] / "docs" / "reference" / "schemas"
 SOURCE = Path(__file__).parents[2] / "src"
@@ -84,16 +85,6 @@ parameters: { n: 2 }
 steps:
   numbers: { uses: "flow:numbers", with: { n: "${{ parameters.n }}" } }
 """
-
-
-class Result(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
 
 
 Cli = Callable[..., Result]

@@ -1,7 +1,10 @@
-"""Coverage-guided fuzzing of what people write: `make fuzz`, or `fuzz.py TARGET [SECONDS]`.
+"""Coverage-guided fuzzing of what people write: `make fuzz`.
+
+By hand: `fuzz.py TARGET [SECONDS [DIRECTORY]]`, the directory for its scratch files.
 
 Needs atheris, which is no dependency of the project: it has no wheels for every Python that
-Mainspring runs on. What it finds becomes a case of the tests beside this file.
+Mainspring runs on. What it finds becomes a case of the tests beside this file; the input
+that did it is left in the directory.
 """
 
 from __future__ import annotations
@@ -42,7 +45,7 @@ def toml(data: bytes) -> None:
     settings.load(SCRATCH)
 
 
-SCRATCH = Path(tempfile.mkdtemp(prefix="mainspring-fuzz-"))
+SCRATCH = Path(tempfile.mkdtemp(prefix="fuzz-", dir=sys.argv[3] if len(sys.argv) > 3 else None))
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "expression": expression,
     "pipeline": pipeline,

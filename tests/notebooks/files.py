@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 from textwrap import dedent
-from typing import Any, NamedTuple
+from typing import Any
 
-from tests.walkthrough import ROOT
-
-
-class Done(NamedTuple):
-    """What a call of the program came to."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
+from tests.e2e.place import Result, environment
 
 
 def write(path: Path, *cells: str, parameters: str | None = None, language: str = "python") -> Path:
@@ -56,17 +43,17 @@ def edit(path: Path, **changes: str) -> None:
     path.write_text(json.dumps(notebook), "utf-8")
 
 
-def mainspring(project: Path, *arguments: str, code: int = 0) -> Done:
+def mainspring(project: Path, *arguments: str, code: int = 0) -> Result:
     """Run the program in a project; it has to end with the status `code`."""
     done = subprocess.run(
         [sys.executable, "-m", "mainspring", *arguments], cwd=project, text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src")}, capture_output=True, check=False,
+        env=environment({}), capture_output=True, check=False,
     )  # fmt: skip
     assert done.returncode == code, done.stdout + done.stderr
-    return Done(done.returncode, done.stdout, done.stderr)
+    return Result(done.returncode, done.stdout, done.stderr)
 
 
-def status(done: Done) -> str:
+def status(done: Result) -> str:
     """Whether a run's only task was computed or reused."""
     [found] = done.json["counts"]
     return found

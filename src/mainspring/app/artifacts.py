@@ -103,13 +103,19 @@ def copy_out(project: Project, ref: ArtifactRef, target: Path, *, force: bool = 
     A list or dict becomes a directory with one file for each element. Raises ConflictError when
     something is there, unless `force`.
     """
+    check_free(target, force=force)
+    if ref.format in PACKED:
+        return settle(target, lambda scratch: _unpack(project, ref, scratch / "content"))
+    return settle(target, lambda scratch: _copy(_content(project, ref, scratch), scratch))
+
+
+def check_free(target: Path, *, force: bool) -> None:
+    """Raise ConflictError when something is there (unless `force`), NotFoundError when there is no
+    such directory."""
     if os.path.lexists(target) and not force:
         raise ConflictError(f"{target} exists already", hint="--force overwrites it")
     if not target.parent.is_dir():
         raise NotFoundError(f"there is no directory {target.parent}")
-    if ref.format in PACKED:
-        return settle(target, lambda scratch: _unpack(project, ref, scratch / "content"))
-    return settle(target, lambda scratch: _copy(_content(project, ref, scratch), scratch))
 
 
 def settle(target: Path, make: Callable[[Path], Path]) -> Path:

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 from mainspring.app import views
 from mainspring.app.listing import run_view
 from mainspring.app.project import Project
-from mainspring.app.showing import MOST, total_counts
+from mainspring.app.showing import MOST, finite, first, task_view
 from mainspring.planning.explain import differences
-from mainspring.records.runs import Run, Task
+from mainspring.records.runs import Run
 from mainspring.records.source import SourceFile
 from mainspring.records.stores import KeyParts
 
@@ -39,17 +39,10 @@ def compare(project: Project, before: Run, after: Run) -> views.DiffView:
         source=list(_source(project, before.snapshot, after.snapshot)),
         environment=list(_changes(_environment(keys[0]), _environment(keys[1]))),
         tasks=list(_tasks(project, before, after, keys)),
-        metrics=_first(_metrics(project, before.id, after.id), "metrics", cut),
-        artifacts=_first(_artifacts(project, before.id, after.id), "artifacts", cut),
+        metrics=first(list(_metrics(project, before.id, after.id)), MOST, "metrics", cut),
+        artifacts=first(list(_artifacts(project, before.id, after.id)), MOST, "artifacts", cut),
         cut=cut,
     )
-
-
-def _first(found: Iterator[V], name: str, cut: list[str]) -> list[V]:
-    kept = [one for one, _ in zip(found, range(MOST + 1), strict=False)]
-    if len(kept) > MOST:
-        cut.append(name)
-    return kept[:MOST]
 
 
 def _pairs(before: Mapping[K, V], after: Mapping[K, V]) -> Iterator[tuple[K, V | None, V | None]]:
@@ -142,7 +135,8 @@ def _tasks(
     states: list[dict[str, str]] = []
     for run in (before, after):
         counts = read.counts(run.id)
-        states.append({task.path: _state(task, counts) for task in read.top_tasks(run.id)})
+        shown = (task_view(task, counts) for task in read.top_tasks(run.id))
+        states.append({task.path: _state(task) for task in shown})
     old_states, new_states = states
     for path in [*new_states, *(path for path in old_states if path not in new_states)]:
         old, new = keys[0].get(path), keys[1].get(path)
@@ -157,35 +151,23 @@ def _tasks(
             )
 
 
-def _state(task: Task, counts: Mapping[int | None, Mapping[Any, int]]) -> str:
+def _state(task: views.TaskView) -> str:
     """A task's status; a reused result counts as the success that it stands for."""
-    status = "succeeded" if task.status.value == "reused" else task.status.value
-    if task.total is None or task.id not in counts:
+    status = "succeeded" if task.status == "reused" else task.status
+    if task.total is None:
         return status
-    tally = total_counts({None: counts[task.id]})
-    done = tally.get("succeeded", 0) + tally.get("reused", 0)
+    done = task.children.get("succeeded", 0) + task.children.get("reused", 0)
     return f"{status}: {done} of {task.total}"
 
 
 def _metrics(project: Project, before: str, after: str) -> Iterator[views.MetricDiffView]:
     found = [
-        {(one.task, one.name): one.last for one in project.store.read.metrics(run)}
+        {(one.task, one.name): finite(one.last) for one in project.store.read.metrics(run)}
         for run in (before, after)
     ]
     for (task, name), old, new in _pairs(found[0], found[1]):
-        if old is not new and not (old != old and new != new):  # noqa: PLR0124 (not a number)
-            yield views.MetricDiffView(
-                task=task,
-                name=name,
-                how=_how((task, name), found[0], found[1]),
-                before=_number(old),
-                after=_number(new),
-            )
-
-
-def _number(value: float | None) -> float | None:
-    """JSON has no word for what is not finite."""
-    return value if value is not None and abs(value) < float("inf") else None
+        how = _how((task, name), found[0], found[1])
+        yield views.MetricDiffView(task=task, name=name, how=how, before=old, after=new)
 
 
 def _artifacts(project: Project, before: str, after: str) -> Iterator[views.ArtifactDiffView]:

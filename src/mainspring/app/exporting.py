@@ -6,7 +6,7 @@ Values are read as data only: nothing is unpickled, and no format of the project
 from __future__ import annotations
 
 import math
-import os
+import shutil
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -14,11 +14,11 @@ from typing import Any, cast
 
 import msgspec
 
-from mainspring.app.artifacts import settle
+from mainspring.app.artifacts import check_free, settle
 from mainspring.app.project import Project
 from mainspring.app.reader import plain
 from mainspring.records.artifacts import ArtifactRef
-from mainspring.records.errors import ConflictError, MainspringError, NotFoundError
+from mainspring.records.errors import ConflictError, MainspringError
 from mainspring.storage.serializers import registry
 
 TABLES = frozenset({"arrow", "pandas", "npy", "json"})
@@ -38,12 +38,9 @@ def export(project: Project, ref: ArtifactRef, target: Path, *, force: bool = Fa
             where=str(target),
             hint=f"there is {', '.join(_WRITERS)}; `artifacts get` copies out the stored file",
         )
-    if os.path.lexists(target) and not force:
-        raise ConflictError(f"{target} exists already", hint="--force overwrites it")
+    check_free(target, force=force)
     if target.is_dir() and not target.is_symlink():
         raise ConflictError(f"{target} is a directory", hint="give the name of a file")
-    if not target.parent.is_dir():
-        raise NotFoundError(f"there is no directory {target.parent}")
 
     def make(scratch: Path) -> Path:
         made = scratch / "export"
@@ -112,12 +109,9 @@ def _as_table(value: Any, arrow: Any) -> Any:
         if not rows or not all(isinstance(row, dict) for row in rows):
             raise ValueError("it is no list of records with named fields")
         return arrow.Table.from_pylist(rows)
-    if name == "pandas":
+    if name in ("pandas", "polars"):
         frame = value if hasattr(value, "columns") else value.to_frame(value.name or "value")
-        return arrow.Table.from_pandas(frame)
-    if name == "polars":
-        frame = value if hasattr(value, "columns") else value.to_frame(value.name or "value")
-        return frame.to_arrow()
+        return arrow.Table.from_pandas(frame) if name == "pandas" else frame.to_arrow()
     if name == "numpy":
         if value.dtype.names is not None or value.ndim not in (1, 2):
             raise ValueError("only arrays of one or two dimensions have rows and columns")
@@ -183,8 +177,6 @@ def _png(project: Project, ref: ArtifactRef, target: Path) -> None:
 
 
 def _copied(project: Project, ref: ArtifactRef, target: Path) -> None:
-    import shutil
-
     shutil.copyfile(project.blobs.path(ref.digest), target)
 
 

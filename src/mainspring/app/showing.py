@@ -32,10 +32,10 @@ def run_detail(project: Project, run: Run) -> views.RunDetail:
     counts = read.counts(run.id)
     top = read.top_tasks(run.id)
     cut: list[str] = []
-    failed = _cut(_failed(project, run.id), FAILED_SHOWN, "failed", cut)
-    metrics = _cut(read.metrics(run.id, limit=MOST + 1), MOST, "metrics", cut)
-    media = _cut(read.media(run.id, limit=MOST + 1), MOST, "media", cut)
-    divergences = _cut(read.divergences(run.id), MOST, "divergences", cut)
+    failed = first(_failed(project, run.id), FAILED_SHOWN, "failed", cut)
+    metrics = first(read.metrics(run.id, limit=MOST + 1), MOST, "metrics", cut)
+    media = first(read.media(run.id, limit=MOST + 1), MOST, "media", cut)
+    divergences = first(read.divergences(run.id), MOST, "divergences", cut)
     return views.RunDetail(
         run=run_view(project, run),
         counts=total_counts(counts),
@@ -57,8 +57,8 @@ def run_detail(project: Project, run: Run) -> views.RunDetail:
     )
 
 
-def _cut(found: list[T], most: int, name: str, cut: list[str]) -> list[T]:
-    """The first `most` of a list; if there are more, its name is noted in `cut`."""
+def first(found: list[T], most: int, name: str, cut: list[str]) -> list[T]:
+    """Return the first `most` of a list; if there are more, its name is noted in `cut`."""
     if len(found) > most:
         cut.append(name)
     return found[:most]
@@ -182,13 +182,14 @@ def _metric(found: MetricSummary) -> views.MetricView:
     return views.MetricView(
         task=found.task,
         name=found.name,
-        last=_finite(found.last),
+        last=finite(found.last),
         step=found.step,
         count=found.count,
-        minimum=_finite(found.minimum),
-        maximum=_finite(found.maximum),
+        minimum=finite(found.minimum),
+        maximum=finite(found.maximum),
     )
 
 
-def _finite(value: float | None) -> float | None:
+def finite(value: float | None) -> float | None:
+    """Return a number as JSON can write it: what is none, or without end, is None."""
     return value if value is not None and math.isfinite(value) else None

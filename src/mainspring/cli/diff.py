@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 
 SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow")}
 _ROWS = 40
-_VALUE = 60
 
 
 @verb()
@@ -53,7 +51,7 @@ def write_diff(screen: Screen, found: views.DiffView) -> None:
     if found.before.seed != found.after.seed:
         screen.line(f"seed {found.before.seed} → {found.after.seed}")
     _part(screen, "parameters", found.parameters, lambda one: (one.name, _change(one)))
-    _part(screen, "environment", found.environment, lambda one: (one.name, _change(one)))
+    _part(screen, "environment", found.environment, lambda one: (one.name, _versions(one)))
     _source(screen, found.source)
     _tasks(screen, found.tasks)
     _part(screen, "metrics", found.metrics, lambda one: (f"{one.task}.{one.name}", _metric(one)))
@@ -87,14 +85,13 @@ def _sign(how: str) -> Cell:
 
 
 def _change(one: views.ChangeView) -> str:
-    old = "none" if one.how == "added" else _value(one.before)
-    new = "none" if one.how == "removed" else _value(one.after)
+    old = "none" if one.how == "added" else wording.setting(one.before)
+    new = "none" if one.how == "removed" else wording.setting(one.after)
     return f"{old} → {new}"
 
 
-def _value(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _VALUE else f"{text[:_VALUE]}…"
+def _versions(one: views.ChangeView) -> str:
+    return f"{wording.cut(one.before or 'none')} → {wording.cut(one.after or 'none')}"
 
 
 def _metric(one: views.MetricDiffView) -> str:

@@ -104,11 +104,16 @@ def number(value: float | None) -> str:
 
 def settings(values: Mapping[str, object]) -> str:
     """Parameters on one line: `c=1.0 test_size=0.25`; long values are cut (`--json` has all)."""
+    return " ".join(f"{name}={clean(setting(value))}" for name, value in values.items())
+
+
+def setting(value: object) -> str:
+    """A parameter's value, as JSON; a long one is cut."""
     import msgspec
 
-    texts = {name: msgspec.json.encode(value).decode() for name, value in values.items()}
-    return " ".join(f"{name}={clean(_cut(text))}" for name, text in texts.items())
+    return cut(msgspec.json.encode(value).decode())
 
 
-def _cut(text: str) -> str:
+def cut(text: str) -> str:
+    """A text of a user, if it is long only its beginning."""
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"

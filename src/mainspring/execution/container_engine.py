@@ -230,14 +230,15 @@ def _own() -> str:
     """The URL of a podman of our own, started if need be."""
     url = _own_url()
     path = _path(url)
-    with _alone(Path(path).with_suffix(".lock")):
+    with alone(Path(path).with_suffix(".lock")):
         if not _listens(path):
             _start(url)
     return url
 
 
 @contextlib.contextmanager
-def _alone(path: Path) -> Generator[None]:
+def alone(path: Path) -> Generator[None]:
+    """Wait for the lock of a file, and hold it: one process at a time comes in."""
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

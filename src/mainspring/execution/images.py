@@ -6,17 +6,16 @@ it builds on. Whoever needs one builds it under a lock, all others find it.
 
 from __future__ import annotations
 
-import fcntl
 import io
 import tarfile
 import time
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from mainspring.execution import dockerfile
 from mainspring.execution.container_engine import (
     Engine,
+    alone,
     engine,
     find_image,
     image_id,
@@ -76,7 +75,9 @@ class Images:
         tag = self._tag(at_engine, path, recipe, files)
         found = find_image(at_engine, tag)
         if found is None:
-            with self._alone(tag):
+            lock = self._log(tag).with_suffix(".lock")
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            with alone(lock):
                 found = find_image(at_engine, tag) or self._build(
                     at_engine, path, files, tag, where
                 )
@@ -103,14 +104,6 @@ class Images:
         copied = [(name, self._files[name].digest, self._files[name].executable) for name in files]
         digest = digest_of((self._files[path].digest, copied, bases))
         return f"{REPOSITORY}:{digest.partition(':')[2][:40]}"
-
-    @contextmanager
-    def _alone(self, tag: str) -> Generator[None]:
-        path = self._log(tag).with_suffix(".lock")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
 
     def _log(self, tag: str) -> Path:
         return self._home / "cache" / "images" / f"{tag.rpartition(':')[2]}.log"
