@@ -17,6 +17,9 @@ def known() -> Iterator[Catalogue]:
         yield opened
 
 
+LISTS = "list".__eq__
+
+
 def ended(name: str, at: float, **more: object):
     return a_run(name, created=at, ended=at + 1, status=RunStatus.SUCCEEDED, **more)
 
@@ -48,12 +51,12 @@ def test_what_only_runs_that_go_name_is_unknown(known: Catalogue) -> None:
         known.add_mentioned([
             ("old", "a", "json", 1), ("new", "b", "list", 2), ("old", "b", "list", 2),
             ("new", "c", "", 0),
-        ])  # fmt: skip
+        ], LISTS)  # fmt: skip
         known.add_attempts([("old", "x", True), ("new", "y", True), ("new", "z", False)])
     assert known.unknown(["a", "b", "c", "d"]) == {"a", "d"}
     assert known.attempts(["x", "y", "z", "none"]) == {"y": True, "z": False}
     assert list(known.take_holders()) == [("b", "list", 2)]
-    known.add_mentioned([("new", "e", "list", 3)])
+    known.add_mentioned([("new", "e", "list", 3), ("new", "f", "text", 3)], LISTS)
     assert list(known.take_holders()) == [("e", "list", 3)]
 
 

@@ -98,13 +98,13 @@ class Sweep:
     # Which runs stay.
 
     def choose_runs(self, policy: Policy) -> None:
-        """Enter all runs, and give up those that the policy lets go."""
-        read = self.project.store.read
-        for part in self._parts(0, read.extent()):
+        """Give up the runs that the policy lets go."""
+        if policy.older_than is None:
+            return
+        for part in self._parts(0, self.project.store.read.extent()):
             self.known.add_runs(part.runs)
             self.known.add_sources(part.sources)
-        if policy.older_than is not None:
-            self.known.doom(time.time() - policy.older_than, policy.keep)
+        self.known.doom(time.time() - policy.older_than, policy.keep)
         self.known.add_waste(
             ("run", run, 0, f"{pipeline}, {status}")
             for run, pipeline, status in self.known.doomed()
@@ -128,7 +128,7 @@ class Sweep:
         # Again a little of what was seen: on a server a transaction may commit late.
         for part in self._parts(max(0, self._seen - PART), last):
             self.known.add_runs(part.runs)
-            self.known.add_mentioned(part.blobs)
+            self.known.add_mentioned(part.blobs, registry.refers)
             self.known.add_attempts(part.attempts)
         self._seen = last
         for held in batched(self.known.take_holders(), AT_ONCE):
@@ -171,32 +171,35 @@ class Sweep:
             for digest, size, since in sorted(part):
                 if digest in unknown and since < young:
                     yield "blob", digest, size, "nothing refers to it"
-        for part in _entries(self.project.home / "blobs" / "corrupt"):
-            for entry in part:
-                yield self._file("file", entry, "damaged")
+        folder = self.project.home / "blobs" / "corrupt"
+        for part in _names(folder):
+            for name in part:
+                yield self._file("file", folder / name, "damaged")
 
     def _snapshots(self, young: float) -> Iterator[Item]:
         """Directories of source: they are made again from blobs when a run needs them."""
         wanted = {snapshot.partition(":")[2] for snapshot in self.known.directories()}
-        for part in _entries(self.project.home / "snapshots"):
-            for entry in part:
-                if entry.name not in wanted and _changed(entry) < young:
-                    yield self._file("snapshot", entry, "not the newest source")
+        folder = self.project.home / "snapshots"
+        for part in _names(folder):
+            for name in part:
+                if name not in wanted and _changed(folder / name) < young:
+                    yield self._file("snapshot", folder / name, "not the newest source")
 
     def _attempts(self, young: float) -> Iterator[Item]:
-        for part in _entries(self.project.home / "attempts"):
-            settled = self.known.attempts([entry.name for entry in part])
-            for entry in part:
-                if settled.get(entry.name):
-                    yield from self._leftovers(entry)
-                elif entry.name not in settled and _changed(entry) < young:
-                    yield self._file("attempt", entry, "no run has it")
+        folder = self.project.home / "attempts"
+        for part in _names(folder):
+            settled = self.known.attempts(part)
+            for name in part:
+                if settled.get(name):
+                    yield from self._leftovers(os.path.join(folder, name))
+                elif name not in settled and _changed(folder / name) < young:
+                    yield self._file("attempt", folder / name, "no run has it")
 
-    def _leftovers(self, directory: Path) -> Iterator[Item]:
+    def _leftovers(self, directory: str) -> Iterator[Item]:
         for name in ("work", "lock"):
-            entry = directory / name
+            entry = os.path.join(directory, name)
             if os.path.lexists(entry):
-                yield self._file("leftover", entry, "its attempt has ended")
+                yield self._file("leftover", Path(entry), "its attempt has ended")
 
     def _file(self, kind: str, entry: Path, reason: str) -> Item:
         name = entry.relative_to(self.project.home).as_posix()
@@ -244,12 +247,12 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _entries(directory: Path) -> Iterator[list[Path]]:
+def _names(directory: Path) -> Iterator[list[str]]:
     """What is in the directory, in parts, each of them sorted."""
     if directory.is_dir():
         with os.scandir(directory) as found:
-            for part in batched(found, AT_ONCE):
-                yield sorted(Path(entry.path) for entry in part)
+            for part in batched((entry.name for entry in found), AT_ONCE):
+                yield sorted(part)
 
 
 def _changed(path: Path) -> float:

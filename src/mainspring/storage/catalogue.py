@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from types import TracebackType
 from typing import Any
@@ -131,19 +131,22 @@ class Catalogue:
         """Enter blobs that are needed."""
         self._many("INSERT OR IGNORE INTO blobs VALUES (?)", ((digest,) for digest in digests))
 
-    def add_mentioned(self, blobs: Sequence[tuple[str, str, str, int]]) -> None:
-        """Enter (run, digest, format, size), unless the run goes."""
+    def add_mentioned(
+        self, blobs: Sequence[tuple[str, str, str, int]], refers: Callable[[str], bool]
+    ) -> None:
+        """Enter (run, digest, format, size), unless the run goes. `refers` says of a format whether
+        its values may name other blobs."""
         self._many(
             f"INSERT OR IGNORE INTO blobs SELECT ? WHERE NOT {_DOOMED}",
             ((digest, run) for run, digest, _, _ in blobs),
         )
         self._many(
             f"INSERT OR IGNORE INTO holders SELECT ?, ?, ? WHERE NOT {_DOOMED}",
-            ((digest, form, size, run) for run, digest, form, size in blobs if form),
+            ((digest, form, size, run) for run, digest, form, size in blobs if refers(form)),
         )
 
     def take_holders(self) -> Iterator[tuple[str, str, int]]:
-        """Digest, format and size of each value that was entered since the last call."""
+        """Digest, format and size of the values that may name others, since the last call."""
         last = self._db.execute("SELECT coalesce(max(rowid), 0) FROM holders").fetchone()[0]
         sql = "SELECT digest, format, size FROM holders WHERE rowid > ? AND rowid <= ?"
         first, self._taken = self._taken, last
