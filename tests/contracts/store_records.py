@@ -300,6 +300,34 @@ class RunContract:
             "blake3:snapshot", "blake3:out-r1", "blake3:1", "blake3:x", "blake3:png",
         }  # fmt: skip
 
+    def test_what_is_mentioned_by_ranges(self, store: Store) -> None:
+        assert store.read.extent() == 1
+        assert store.read.mentioned(0, 1).runs == []
+        first = _everything(store, "r1")
+        before = store.read.extent()
+        assert before > first
+        _everything(store, "r2", created=50.0)
+        last = store.read.extent()
+        found = [store.read.mentioned(n, n + 1) for n in range(last)]
+        assert [run.id for part in found for run in part.runs] == ["r1", "r2"]
+        blobs = {blob for part in found for blob in part.blobs}
+        assert {("r1", "blake3:out-r1", "json", 10), ("r2", "blake3:png", "", 0)} <= blobs
+        assert {digest for _, digest, _, _ in blobs} | {"blake3:snapshot"} >= (
+            store.read.referenced()
+        )
+        attempts = {attempt for part in found for attempt in part.attempts}
+        assert ("r2", "r2-a1", True) in attempts
+        whole = store.read.mentioned(0, last)
+        assert set(whole.blobs) == blobs
+        assert set(whole.attempts) == attempts
+        assert set(whole.sources) == {source for part in found for source in part.sources}
+        # What came later has higher numbers than what was there of its kind.
+        assert store.read.mentioned(last, last + 1000).blobs == []
+
+    def test_which_runs_were_reused(self, store: Store) -> None:
+        filled(store, new("a", S.REUSED, source="r0/a[3]"), new("b", S.REUSED, source="r0/x"))
+        assert set(store.read.mentioned(0, store.read.extent()).sources) == {("r1", "r0")}
+
 
 def _everything(store: Store, run: str, **changes: object) -> int:
     """A run with one of each record; the id of its first task."""

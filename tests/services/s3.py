@@ -23,3 +23,16 @@ def running() -> Iterator[dict[str, str]]:
         }
     finally:
         server.stop()
+
+
+def new_bucket(name: str, variables: dict[str, str]) -> None:
+    """Create an empty bucket on the server of these variables."""
+    import boto3
+
+    client = boto3.client(
+        "s3", endpoint_url=variables["AWS_ENDPOINT_URL"], region_name="us-east-1",
+        aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
+    )  # fmt: skip
+    client.create_bucket(Bucket=name)
+    client.close()

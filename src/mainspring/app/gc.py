@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -18,16 +20,25 @@ from mainspring.execution.attempt_files import AttemptFiles
 from mainspring.execution.containers import clear
 from mainspring.records.artifacts import ArtifactRef
 from mainspring.records.errors import BlobError, ConflictError, MainspringError, SerializationError
-from mainspring.records.runs import Run
-from mainspring.records.status import RUN_ENDED
-from mainspring.records.stores import RunFilter
+from mainspring.records.stores import Mentioned
+from mainspring.storage.catalogue import Catalogue, Item
 from mainspring.storage.serializers import registry
+from mainspring.storage.source import load_manifest
 
 GRACE = 3600.0
 """Seconds for which a blob that no record names is left alone: somebody may be about to name it
 (a Python process that prepares a run holds no lock)."""
 
-_ALL = 1 << 62
+LISTED = 1000
+"""How many of the things that go are listed; all are counted."""
+
+PART = 2000
+"""Numbers of records that are read at once."""
+
+AT_ONCE = 500
+"""Blobs or directories that are compared, or deleted, at once."""
+
+_RUNS_AT_ONCE = 50
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,153 +56,193 @@ def collect(project: Project, policy: Policy, *, dry_run: bool, grace: float = G
 
     Raises ConflictError while an engine is alive.
     """
-    with alone(project.home):
-        _refuse_engines(project)
-        doomed = _doomed_runs(project, policy)
-        items = [_of_run(run) for run in doomed]
-        keep = Kept(project, {run.id for run in doomed})
-        items += keep.waste(grace)
+    with alone(project.home), Catalogue() as known:
+        sweep = Sweep(project, known)
+        sweep.refuse_engines()
+        sweep.choose_runs(policy)
         if not dry_run:
-            _delete(project, doomed, items)
-    return WasteView(deleted=not dry_run, items=items, size=sum(item.size for item in items))
+            sweep.delete_runs()
+        sweep.catch_up()
+        sweep.find_waste(time.time() - grace)
+        if not dry_run:
+            sweep.delete()
+        return _view(known, deleted=not dry_run)
 
 
-def _refuse_engines(project: Project) -> None:
-    if project.leases.living():
-        raise ConflictError(
-            "an engine is at work in this project",
-            hint="wait until its runs have ended; `mainspring runs --status running`",
+def _view(known: Catalogue, *, deleted: bool) -> WasteView:
+    count, size = known.totals()
+    items = [
+        Waste(kind=kind, name=name, size=length, reason=reason)
+        for kind, name, length, reason in next(known.waste(LISTED), list[Item]())
+    ]
+    cut = ["items"] if count > len(items) else []
+    return WasteView(deleted=deleted, items=items, count=count, size=size, cut=cut)
+
+
+class Sweep:
+    """One `gc`. Records and files are read in parts, so that it needs no more memory for many."""
+
+    def __init__(self, project: Project, known: Catalogue) -> None:
+        self.project = project
+        self.known = known
+        self._seen = 0
+        self._version = 0
+        self._sources: set[str] = set()
+
+    def refuse_engines(self) -> None:
+        """Raise ConflictError if somebody is at work, here or elsewhere."""
+        if self.project.leases.living():
+            raise ConflictError(
+                "an engine is at work in this project",
+                hint="wait until its runs have ended; `mainspring runs --status running`",
+            )
+
+    # Which runs stay.
+
+    def choose_runs(self, policy: Policy) -> None:
+        """Give up the runs that the policy lets go."""
+        if policy.older_than is None:
+            return
+        for part in self._parts(0, self.project.store.read.extent()):
+            self.known.add_runs(part.runs)
+            self.known.add_sources(part.sources)
+        self.known.doom(time.time() - policy.older_than, policy.keep)
+        self.known.add_waste(
+            ("run", run, 0, f"{pipeline}, {status}")
+            for run, pipeline, status in self.known.doomed()
         )
 
+    def delete_runs(self) -> None:
+        """Delete the records of runs that go, before anything that they name: a record whose
+        blobs are gone would be worse than blobs without a record."""
+        for runs in batched((run for run, _, _ in self.known.doomed()), _RUNS_AT_ONCE):
+            self.refuse_engines()
+            with self.project.store.write(runs) as tx:
+                for run in runs:
+                    tx.delete_run(run)
 
-def _doomed_runs(project: Project, policy: Policy) -> list[Run]:
-    if policy.older_than is None:
-        return []
-    limit = time.time() - policy.older_than
-    seen: Counter[str] = Counter()
-    found: list[Run] = []
-    sources: set[str] = set()
-    for run in project.store.read.runs(RunFilter(limit=_ALL)):
-        seen[run.pipeline] += 1
-        old = run.ended is not None and run.ended < limit and run.status in RUN_ENDED
-        if old and seen[run.pipeline] > policy.keep:
-            found.append(run)
-        else:
-            tasks = project.store.read.tasks(run.id)
-            sources.update(task.source.partition("/")[0] for task in tasks if task.source)
-    # What a run that stays has reused must stay reusable.
-    return [run for run in found if run.id not in sources]
+    # What they need.
 
-
-def _of_run(run: Run) -> Waste:
-    return Waste(kind="run", name=run.id, size=0, reason=f"{run.pipeline}, {run.status.value}")
-
-
-class Kept:
-    """What the runs that stay refer to; everything else of the home is waste."""
-
-    def __init__(self, project: Project, doomed: set[str]) -> None:
-        self.project = project
-        self.snapshots: set[str] = set()
-        self.attempts: dict[str, bool] = {}
-        self.blobs: set[str] = set()
-        self.directories: set[str] = set()
-        read = project.store.read
-        pipelines: set[str] = set()
-        for run in read.runs(RunFilter(limit=_ALL)):
-            if run.id in doomed:
-                continue
-            self._keep_run(run)
-            if run.status not in RUN_ENDED or run.pipeline not in pipelines:
-                self.directories.add(run.snapshot.partition(":")[2])
-                pipelines.add(run.pipeline)
-        if not doomed:
-            self.blobs |= read.referenced()
-        for snapshot in self.snapshots:
+    def catch_up(self) -> None:
+        """Enter what the records that came since the last call speak of: all, the first time."""
+        self._version = self.project.store.read.version()
+        last = self.project.store.read.extent()
+        # Again a little of what was seen: on a server a transaction may commit late.
+        for part in self._parts(max(0, self._seen - PART), last):
+            self.known.add_runs(part.runs)
+            self.known.add_mentioned(part.blobs, registry.refers)
+            self.known.add_attempts(part.attempts)
+        self._seen = last
+        for held in batched(self.known.take_holders(), AT_ONCE):
+            for digest, form, size in held:
+                self._keep_inside(ArtifactRef(digest=digest, format=form, size=size))
+        for snapshot in self.known.snapshots():
             self._keep_source(snapshot)
 
-    def _keep_run(self, run: Run) -> None:
-        read = self.project.store.read
-        self.snapshots.add(run.snapshot)
-        for task in read.tasks(run.id):
-            for attempt in read.attempts(task.id) if task.attempts else ():
-                self.attempts[attempt.id] = attempt.ended is not None
-        for _, _, ref in read.artifacts(run.id):
-            self._keep(ref)
-        self.blobs.update(medium.digest for medium in read.media(run.id))
+    def _parts(self, first: int, last: int) -> Iterator[Mentioned]:
+        for start in range(first, last, PART):
+            yield self.project.store.read.mentioned(start, min(last, start + PART))
 
-    def _keep(self, ref: ArtifactRef) -> None:
-        if ref.digest in self.blobs and ref.format not in ("list", "dict", "file", "directory"):
-            return
-        self.blobs.add(ref.digest)
-        try:
-            self.blobs.update(registry.references(ref, self.project.blobs))
-        except (BlobError, SerializationError):
-            return  # the blob itself is gone or damaged: it is not reused, and names nothing
+    def _keep_inside(self, ref: ArtifactRef) -> None:
+        # If the blob itself is gone or damaged it is not reused, and names nothing.
+        with suppress(BlobError, SerializationError):
+            inside = registry.references(ref, self.project.blobs)
+            for digests in batched(inside, AT_ONCE):
+                self.known.add_blobs(digests)
 
     def _keep_source(self, snapshot: str) -> None:
-        from mainspring.storage.source import load_manifest
-
-        self.blobs.add(snapshot)
-        try:
-            manifest = load_manifest(snapshot, self.project.blobs)
-        except MainspringError:
+        if snapshot in self._sources:
             return
-        self.blobs.update(file.digest for file in manifest.files)
+        self._sources.add(snapshot)
+        self.known.add_blobs([snapshot])
+        with suppress(MainspringError):
+            manifest = load_manifest(snapshot, self.project.blobs)
+            self.known.add_blobs(file.digest for file in manifest.files)
 
-    def waste(self, grace: float) -> list[Waste]:
-        """Return everything else, in the order in which it is to be deleted."""
-        young = time.time() - grace
-        return [*self._snapshots(young), *self._attempts(young), *self._blobs(young)]
+    # What nothing needs.
 
-    def _blobs(self, young: float) -> Iterator[Waste]:
-        blobs = self.project.blobs
-        for digest, size, since in sorted(blobs.listing()):
-            if digest not in self.blobs and since < young:
-                yield Waste(kind="blob", name=digest, size=size, reason="nothing refers to it")
-        for entry in _entries(self.project.home / "blobs" / "corrupt"):
-            yield self._file("file", entry, "damaged")
+    def find_waste(self, young: float) -> None:
+        """Enter everything else, unless it is newer than that time."""
+        for items in (self._snapshots(young), self._attempts(young), self._blobs(young)):
+            for part in batched(items, AT_ONCE):
+                self.known.add_waste(part)
 
-    def _snapshots(self, young: float) -> Iterator[Waste]:
+    def _blobs(self, young: float) -> Iterator[Item]:
+        for part in batched(self.project.blobs.listing(), AT_ONCE):
+            unknown = self.known.unknown([blob.digest for blob in part])
+            for digest, size, since in sorted(part):
+                if digest in unknown and since < young:
+                    yield "blob", digest, size, "nothing refers to it"
+        folder = self.project.home / "blobs" / "corrupt"
+        for part in _names(folder):
+            for name in part:
+                yield self._file("file", folder / name, "damaged")
+
+    def _snapshots(self, young: float) -> Iterator[Item]:
         """Directories of source: they are made again from blobs when a run needs them."""
-        for entry in _entries(self.project.home / "snapshots"):
-            if entry.name not in self.directories and _changed(entry) < young:
-                yield self._file("snapshot", entry, "not the newest source")
+        wanted = {snapshot.partition(":")[2] for snapshot in self.known.directories()}
+        folder = self.project.home / "snapshots"
+        for part in _names(folder):
+            for name in part:
+                if name not in wanted and _changed(folder / name) < young:
+                    yield self._file("snapshot", folder / name, "not the newest source")
 
-    def _attempts(self, young: float) -> Iterator[Waste]:
-        for entry in _entries(self.project.home / "attempts"):
-            settled = self.attempts.get(entry.name)
-            if settled is None and _changed(entry) < young:
-                if (entry / "container").exists():
-                    yield self._file("container", entry / "container", "no run has its attempt")
-                yield self._file("attempt", entry, "no run has it")
-            elif settled:
-                yield from self._leftovers(entry)
+    def _attempts(self, young: float) -> Iterator[Item]:
+        folder = self.project.home / "attempts"
+        for part in _names(folder):
+            settled = self.known.attempts(part)
+            for name in part:
+                entry = os.path.join(folder, name)
+                if settled.get(name):
+                    yield from self._leftovers(entry)
+                elif name not in settled and _changed(folder / name) < young:
+                    if os.path.lexists(os.path.join(entry, "container")):
+                        container = folder / name / "container"
+                        yield self._file("container", container, "no run has its attempt")
+                    yield self._file("attempt", folder / name, "no run has it")
 
-    def _leftovers(self, directory: Path) -> Iterator[Waste]:
+    def _leftovers(self, directory: str) -> Iterator[Item]:
         for name, kind in (("container", "container"), ("work", "leftover"), ("lock", "leftover")):
-            entry = directory / name
+            entry = os.path.join(directory, name)
             if os.path.lexists(entry):
-                yield self._file(kind, entry, "its attempt has ended")
+                yield self._file(kind, Path(entry), "its attempt has ended")
 
-    def _file(self, kind: str, entry: Path, reason: str) -> Waste:
+    def _file(self, kind: str, entry: Path, reason: str) -> Item:
         name = entry.relative_to(self.project.home).as_posix()
-        return Waste(kind=kind, name=name, size=_size(entry), reason=reason)
+        return kind, name, _size(entry), reason
+
+    # And away with it.
+
+    def delete(self) -> None:
+        """Delete what was found, in parts. Before each, look whether somebody has begun to work
+        or has named some of it: machines with homes of their own share records and blobs."""
+        blobs = self.project.blobs
+        parts = self.known.waste(AT_ONCE)
+        while True:
+            self.refuse_engines()
+            if self.project.store.read.version() != self._version:
+                self.catch_up()
+            part = next(parts, None)
+            if part is None:
+                break
+            for kind, name, _, _ in part:
+                if kind == "blob":
+                    blobs.delete(name)
+                elif kind == "container":
+                    clear(AttemptFiles(self.project.home, Path(name).parent.name))
+                elif kind != "run":
+                    _remove(self.project.home / name)
+        blobs.sweep()
 
 
-def _delete(project: Project, doomed: list[Run], items: list[Waste]) -> None:
-    """Records first: a record whose blobs are gone would be worse than blobs without a record."""
-    for run in doomed:
-        with project.store.write([run.id]) as tx:
-            tx.delete_run(run.id)
-    for item in items:
-        if item.kind == "blob":
-            project.blobs.delete(item.name)
-        elif item.kind == "container":
-            clear(AttemptFiles(project.home, Path(item.name).parent.name))
-        elif item.kind != "run":
-            _remove(project.home / item.name)
-    project.blobs.sweep()
+T = TypeVar("T")
+
+
+def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """The items in lists of `size`, the last one shorter."""
+    rest = iter(items)
+    while part := list(islice(rest, size)):
+        yield part
 
 
 def _remove(path: Path) -> None:
@@ -204,8 +255,12 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _entries(directory: Path) -> list[Path]:
-    return sorted(directory.iterdir()) if directory.is_dir() else []
+def _names(directory: Path) -> Iterator[list[str]]:
+    """What is in the directory, in parts, each of them sorted."""
+    if directory.is_dir():
+        with os.scandir(directory) as found:
+            for part in batched((entry.name for entry in found), AT_ONCE):
+                yield sorted(part)
 
 
 def _changed(path: Path) -> float:

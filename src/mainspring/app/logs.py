@@ -1,8 +1,7 @@
-"""The verb `logs`: what steps have printed, read piece by piece, followed while a run works."""
+"""The verb `logs`: what steps have printed, read piece by piece (following.py: as it grows)."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,18 +11,12 @@ from mainspring.app.project import Project
 from mainspring.execution.attempt_files import open_plain
 from mainspring.records.errors import NotFoundError
 from mainspring.records.runs import Attempt, Run, Task
-from mainspring.records.status import RunStatus
 
 PIECE = 1 << 16
 """At most this many bytes are held at once."""
 
-PAUSE = 0.1
-"""Seconds between two looks while following."""
-
 AT_ONCE = 1000
 """How many elements of a map are read from the store at once."""
-
-_AT_REST = frozenset(RunStatus) - {RunStatus.QUEUED, RunStatus.RUNNING}
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -36,13 +29,15 @@ class Piece(msgspec.Struct, frozen=True):
 
 
 class Source(msgspec.Struct):
-    """The log file of one attempt, and how far it was read."""
+    """The log file of one attempt, how far it was read, and whether the attempt has ended."""
 
     task: str
     attempt: str
     number: int
     path: Path
     offset: int = 0
+    task_id: int = 0
+    over: bool = False
 
     def read(self) -> Iterator[Piece]:
         """Yield what was written since the last time."""
@@ -67,37 +62,6 @@ def read_logs(
     for task in _tasks(project, run, path):
         for source in _sources(project, task, attempt, strict=path is not None):
             yield from source.read()
-
-
-def follow_logs(project: Project, run: Run, path: str | None = None) -> Iterator[Piece | None]:
-    """Yield the logs as they grow, until the run rests; None when there was nothing new."""
-    read = project.store.read
-    followed: dict[str, Source] = {}
-    seen = -1
-    while True:
-        version = read.version()
-        resting = read.run(run.id).status in _AT_REST and not read.running_attempts(run.id)
-        if version != seen or resting:
-            seen = version
-            for source in _started(project, run, path):
-                followed.setdefault(source.attempt, source)
-        grown = False
-        for source in followed.values():
-            for piece in source.read():
-                grown = True
-                yield piece
-        if resting:
-            return
-        if not grown:
-            yield None
-            time.sleep(PAUSE)
-
-
-def _started(project: Project, run: Run, path: str | None) -> Iterator[Source]:
-    for task in _tasks(project, run, path):
-        if task.attempts:
-            for attempt in project.store.read.attempts(task.id):
-                yield _source(project, task, attempt)
 
 
 def _tasks(project: Project, run: Run, path: str | None) -> Iterator[Task]:
@@ -157,9 +121,17 @@ def _sources(project: Project, task: Task, number: int | None, *, strict: bool) 
                 f"{task.path} has no attempt {number}", hint=f"it had {task.attempts}"
             )
     for attempt in attempts:
-        yield _source(project, task, attempt)
+        yield source_of(project, task, attempt)
 
 
-def _source(project: Project, task: Task, attempt: Attempt) -> Source:
+def source_of(project: Project, task: Task, attempt: Attempt) -> Source:
+    """The log of an attempt."""
     path = project.home / "attempts" / attempt.id / "log"
-    return Source(task.path, attempt.id, attempt.number, path)
+    return Source(
+        task.path,
+        attempt.id,
+        attempt.number,
+        path,
+        task_id=task.id,
+        over=attempt.ended is not None,
+    )

@@ -301,11 +301,16 @@ class Waste(View, frozen=True, kw_only=True):
 
 
 class WasteView(View, frozen=True, kw_only=True):
-    """`mainspring gc`: what was deleted, or with `--dry-run` would be."""
+    """`mainspring gc`: what was deleted, or with `--dry-run` would be.
+
+    `count` things of `size` bytes, of which at most 1,000 are listed; `cut` is then ["items"].
+    """
 
     deleted: bool
     items: list[Waste]
+    count: int
     size: int
+    cut: list[str] = []
     format: str = "mainspring.gc/1"
 
 

@@ -50,8 +50,10 @@ def command(invocation: Invocation, dry_run: bool, older_than: str | None, keep:
             for item in found.items
         ]
     )
+    if found.cut:
+        screen.line(f"… and {found.count - len(found.items):,} more")
     what = "deleted" if found.deleted else "would delete"
-    screen.line(f"{what} {len(found.items)} things, {wording.size(found.size)}")
+    screen.line(f"{what} {found.count:,} things, {wording.size(found.size)}")
 
 
 def _seconds(text: str) -> float:

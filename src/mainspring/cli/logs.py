@@ -36,7 +36,8 @@ def command(
     RUN is an id, the beginning of one, or `latest`, which is the default. A map has the logs of
     its elements, a reused task that of the run that its result came from.
     """
-    from mainspring.app.logs import follow_logs, read_logs
+    from mainspring.app.following import follow_logs
+    from mainspring.app.logs import read_logs
 
     if follow and attempt is not None:
         raise click.UsageError("--follow goes through all attempts: leave --attempt out")

@@ -119,12 +119,12 @@ class Claiming:
         considered = self._claim_delayed(turn, orders)
         while len(self._held) < LOOK_AHEAD and considered < MOST_A_TURN:
             rules.grow_maps(turn, self._runs, lambda run: self.context(turn, run))
-            found = self._ready(turn, LOOK_AHEAD - len(self._held), list(self._held))
-            if not found:
-                break
+            wanted = LOOK_AHEAD - len(self._held)
+            found = self._ready(turn, wanted, list(self._held))
             considered += len(found)
-            for task in found:
-                self._consider(turn, task, orders)
+            settled = [self._consider(turn, task, orders) for task in found]
+            if len(found) < wanted and not any(settled):  # nothing more can have become ready
+                break
         self._hurry = considered >= MOST_A_TURN
         return orders
 
@@ -191,11 +191,12 @@ class Claiming:
         self._timers[name] = now + every
         return True
 
-    def _consider(self, turn: Turn, task: Task, orders: list[Order]) -> None:
+    def _consider(self, turn: Turn, task: Task, orders: list[Order]) -> bool:
+        """Do what is decided of a ready task; whether that can have made others ready."""
         context = self.context(turn, task.run)
         if task.total is not None:
             rules.close_of(turn, context, task, context.graph.node(task.path))
-            return
+            return True
         try:
             made = context.decide(turn.tx, task)
         except StoreUnavailableError:
@@ -204,11 +205,12 @@ class Claiming:
             made = Fault(error)
         if isinstance(made, Execute):
             self._begin(turn, context, task, made, orders)
-            return
+            return False
         try:
             rules.CLAIM[type(made)](turn, context, task, made)
         except DefinitionError as error:  # the body of a repeat, flattened at its first round
             rules.fault(turn, context, task, Fault(error))
+        return True
 
     def _begin(
         self, turn: Turn, context: RunContext, task: Task, made: Execute, orders: list[Order]

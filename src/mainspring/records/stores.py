@@ -242,6 +242,19 @@ class Transaction(History, Protocol):
     def delete_run(self, run: str) -> None: ...
 
 
+class Mentioned(msgspec.Struct, frozen=True, kw_only=True):
+    """What a part of the records speaks of.
+
+    `blobs` are (run, digest, format, size), with an empty format where none is on record;
+    `attempts` (run, attempt, whether it has ended); `sources` (run, run whose result it reused).
+    """
+
+    runs: list[Run]
+    blobs: list[tuple[str, str, str, int]]
+    attempts: list[tuple[str, str, bool]]
+    sources: list[tuple[str, str]]
+
+
 class Reader(History, Protocol):
     """Everything that is asked of the past, outside of a transaction."""
 
@@ -306,6 +319,15 @@ class Reader(History, Protocol):
     def running_attempts(self, run: str) -> list[Attempt]: ...
     def referenced(self) -> set[str]:
         """Every blob digest that the store speaks of directly."""
+        ...
+
+    def extent(self) -> int:
+        """A number above those of all records. What is added later has a higher one than what
+        was there of its kind."""
+        ...
+
+    def mentioned(self, first: int, last: int) -> Mentioned:
+        """What the records with numbers from `first` to before `last` speak of."""
         ...
 
     def version(self) -> int:

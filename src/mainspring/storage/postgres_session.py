@@ -19,6 +19,8 @@ READ_PATIENCE = 5.0
 BEGIN_PATIENCE = 1.0
 """Likewise for the beginning of a transaction: an engine waits by itself, and says so."""
 
+_FEW = 8  # rows of `many` that travel with the next statement
+
 _LOCK = versions("postgres", "runs")["lock"]
 
 
@@ -55,6 +57,8 @@ class PostgresWriteSession(ChangeSession):
 
     READ COMMITTED, after a lock on the runs that the transaction moves. After a statement has
     failed nothing more is done, and the transaction is undone whatever its caller makes of it.
+    What `later` was given is sent in one packet with the next statement (a pipeline): a turn's cost
+    on a network is its round trips.
     """
 
     def __init__(self, address: Address) -> None:
@@ -63,6 +67,7 @@ class PostgresWriteSession(ChangeSession):
         self._owner = 0
         self._connection: Any = None
         self._broken: str = ""
+        self._queue: list[tuple[str, Values]] = []
 
     def rows(self, sql: str, values: Values = ()) -> list[Row]:
         cursor = self._run(translated(sql), outward(values))
@@ -71,22 +76,45 @@ class PostgresWriteSession(ChangeSession):
     def change(self, sql: str, values: Values = ()) -> int:
         return self._run(translated(sql), outward(values)).rowcount
 
+    def later(self, sql: str, values: Values = ()) -> None:
+        self._usable()
+        self._queue.append((translated(sql), outward(values)))
+
     def many(self, sql: str, rows: Iterable[Row]) -> None:
         """Run a statement for each row of values, without waiting for each."""
         connection = self._usable()
+        given = [outward(row) for row in rows]
+        if len(given) <= _FEW:
+            self._queue += [(translated(sql), row) for row in given]
+            return
         psycopg = driver()
         try:
-            with connection.cursor() as cursor:
-                cursor.executemany(translated(sql), [outward(row) for row in rows])
+            with connection.pipeline(), connection.cursor() as cursor:
+                self._send_queue(connection)
+                cursor.executemany(translated(sql), given)
         except psycopg.Error as error:
             raise self._failed(error) from error
 
     def _run(self, sql: str, values: Values) -> Any:
+        connection = self._usable()
         psycopg = driver()
         try:
-            return self._usable().execute(sql, values)
+            return self._execute(connection, sql, values)
         except psycopg.Error as error:
             raise self._failed(error) from error
+
+    def _execute(self, connection: Any, sql: str, values: Values = ()) -> Any:
+        """Run what is queued, and this; the cursor of this. Nothing comes after a failure."""
+        if not self._queue:
+            return connection.execute(sql, values)
+        with connection.pipeline():
+            self._send_queue(connection)
+            return connection.execute(sql, values)
+
+    def _send_queue(self, connection: Any) -> None:
+        queue, self._queue = self._queue, []
+        for sql, values in queue:
+            connection.execute(sql, values)
 
     def _usable(self) -> Any:
         if self._broken:
@@ -131,6 +159,7 @@ class PostgresWriteSession(ChangeSession):
                 if not isinstance(found, StoreUnavailableError) or monotonic() > deadline:
                     raise found from error
         self._broken = ""
+        self._queue = []
         self._connection = connection
 
     def end(self, commit: bool) -> None:
@@ -143,7 +172,10 @@ class PostgresWriteSession(ChangeSession):
         broken, self._broken = self._broken, ""
         try:
             if not connection.closed:
-                connection.execute("COMMIT" if commit and not broken else "ROLLBACK")
+                if commit and not broken:
+                    self._execute(connection, "COMMIT")
+                else:
+                    connection.execute("ROLLBACK")
             elif commit and not broken:
                 raise StoreUnavailableError("the store was lost", where=str(self._line.address))
         except psycopg.Error as error:

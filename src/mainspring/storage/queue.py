@@ -96,7 +96,7 @@ class Claiming(Writing):
         )  # fmt: skip
         if not self._db.change(_SQL["begin"], values):
             return False
-        self._db.change(_ATTEMPTS["add"], attempt_row(attempt))
+        self._db.later(_ATTEMPTS["add"], attempt_row(attempt))
         return True
 
     def park(self, task: int, reason: str, key: str | None) -> None:
@@ -137,7 +137,7 @@ class Settling(Writing):
             return None
         task = task_of(self._db.rows(_SQL["of_attempt"], (attempt,))[0])
         if outcome.status is AttemptStatus.SUCCEEDED:
-            self._db.change(_SQL["add_expected"], (outcome.usage.wall, task.id))
+            self._db.later(_SQL["add_expected"], (outcome.usage.wall, task.id))
         return task
 
     def settle(
@@ -160,11 +160,11 @@ class Settling(Writing):
             return False
         if key is not None or static is not None or seed is not None or inputs is not None:
             given = None if inputs is None else json_text(inputs)
-            self._db.change(_SQL["set_key"], (key, static, seed_text(seed), given, task))
+            self._db.later(_SQL["set_key"], (key, static, seed_text(seed), given, task))
         if outputs:
             self._db.many(_SQL["add_artifact"], artifact_rows(task, outputs))
-        self._db.change(_SQL["release"], (task,))
-        self._db.change(_SQL["release_parent"], (task,))
+        self._db.later(_SQL["release"], (task,))
+        self._db.later(_SQL["release_parent"], (task,))
         return True
 
     def again(self, task: int, at: float | None, *, tries: int, lost: int) -> None:

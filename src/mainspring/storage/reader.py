@@ -9,6 +9,7 @@ from mainspring.storage.results import ResultReader
 from mainspring.storage.rows import outputs_of
 from mainspring.storage.runs import RunReader
 from mainspring.storage.statements import statements
+from mainspring.storage.sweep import SweepReader
 from mainspring.storage.tasks import TaskReader
 
 _DIGESTS = (
@@ -19,7 +20,15 @@ _DIGESTS = (
 _RESULTS = statements("results")["outputs"]
 
 
-class StoreReader(RunReader, TaskReader, AttemptReader, ResultReader, DecisionReader, MetricReader):
+class StoreReader(
+    RunReader,
+    TaskReader,
+    AttemptReader,
+    ResultReader,
+    DecisionReader,
+    MetricReader,
+    SweepReader,
+):
     """Reads what is committed (records.stores.Reader, all but `version`)."""
 
     def referenced(self) -> set[str]:

@@ -60,11 +60,11 @@ class ResultWriter(History[ChangeSession]):
     """Recording results."""
 
     def add_static(self, digest: str, static: Static) -> None:
-        self._db.change(_SQL["add_static"], (digest, json_text(static)))
+        self._db.later(_SQL["add_static"], (digest, json_text(static)))
 
     def add_result(self, cached: Cached) -> str | None:
         first = comparable(self.lookup(cached.key), cached)
-        self._db.change(_SQL["add"], cached_row(cached))
+        self._db.later(_SQL["add"], cached_row(cached))
         names = differing(first.outputs, cached.outputs) if first is not None else []
         if first is None or not names:
             return None

@@ -43,6 +43,11 @@ class ChangeSession(Session):
         """Run a statement that returns no rows; how many rows it changed."""
         raise NotImplementedError
 
+    def later(self, sql: str, values: Values = ()) -> None:
+        """Run a statement of which nobody needs to know what it did. It may travel with the next
+        one, and fail there; it comes before it, and before the commit."""
+        self.change(sql, values)
+
     def many(self, sql: str, rows: Iterable[Row]) -> None:
-        """Run a statement once for each row of values."""
+        """Run a statement once for each row of values; as `later`."""
         raise NotImplementedError

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from mainspring.records.artifacts import ArtifactRef
 from mainspring.records.errors import NotFoundError
@@ -11,10 +12,12 @@ from mainspring.records.metrics import Medium, MetricSummary, Point
 from mainspring.records.plan import Cached
 from mainspring.records.runs import Attempt, Run, Task, Verdict
 from mainspring.records.status import TaskStatus
-from mainspring.records.stores import KeyParts, RunFilter
+from mainspring.records.stores import KeyParts, Mentioned, RunFilter
 from mainspring.storage.runs import no_latest, pick_run
 from mainspring.storage.tasks import no_path
 from mainspring.testing.state import State
+
+T = TypeVar("T")
 
 
 class MemoryHistory:
@@ -169,6 +172,33 @@ class MemoryReader(MemoryHistory):
         found |= {ref.digest for cached in state.results for ref in cached.outputs.values()}
         found |= {digest for inputs in state.inputs.values() for digest, _ in inputs.values()}
         return found | {medium.digest for _, medium in state.media}
+
+    def extent(self) -> int:
+        state = self._now()
+        return 1 + max(*state.tasks, len(state.runs), len(state.results), len(state.media), 0)
+
+    def mentioned(self, first: int, last: int) -> Mentioned:
+        state = self._now()
+
+        def part(items: Iterable[T]) -> list[T]:
+            return [item for number, item in enumerate(items, 1) if first <= number < last]
+
+        tasks = [task for task in state.tasks.values() if first <= task.id < last]
+        refs = [(t.run, r) for t in tasks for r in state.outputs.get(t.id, {}).values()]
+        refs += [(c.run, r) for c in part(state.results) for r in c.outputs.values()]
+        inputs = [(t.run, digest) for t in tasks for digest, _ in state.inputs[t.id].values()]
+        inputs += [(run, medium.digest) for run, medium in part(state.media)]
+        return Mentioned(
+            runs=part(state.runs.values()),
+            blobs=[(run, ref.digest, ref.format, ref.size) for run, ref in refs]
+            + [(run, digest, "", 0) for run, digest in inputs],
+            attempts=[
+                (task.run, attempt.id, attempt.ended is not None)
+                for task in tasks
+                for attempt in state.tried(task.id)
+            ],
+            sources=[(t.run, t.source.partition("/")[0]) for t in tasks if t.source],
+        )
 
     def version(self) -> int:
         return self._now().commits

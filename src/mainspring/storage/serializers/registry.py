@@ -181,6 +181,14 @@ def make_list(elements: Iterable[ArtifactRef], blobs: Blobs) -> ArtifactRef:
     )
 
 
+def refers(name: str) -> bool:
+    """Whether values of a format (or of one that is not known here) may need other blobs."""
+    try:
+        return bool(name) and _codecs.named(name).refers
+    except SerializationError:
+        return True
+
+
 def references(ref: ArtifactRef, blobs: Blobs) -> Iterator[str]:
     """Digests of all other blobs that this value needs, however deep; some may come twice."""
     serializer = _codecs.named(ref.format)

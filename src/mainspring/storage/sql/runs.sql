@@ -28,6 +28,9 @@ WHERE (:pipeline IS NULL OR pipeline = :pipeline)
   AND (:status IS NULL OR instr(:status, ' ' || status || ' ') > 0)
 ORDER BY created DESC, number DESC LIMIT :limit
 
+-- name: numbered
+SELECT {columns} FROM runs WHERE number >= ? AND number < ? ORDER BY number
+
 -- name: move
 -- `started` is set once; `ended` is NULL again when a run is reopened.
 UPDATE runs SET status = :status, reason = :reason, ended = :ended,
