@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -61,8 +62,7 @@ def content(size: int) -> bytes:
 def opened(server: ceph.Ceph, tmp: Path) -> Any:
     from mainspring.storage.remote import RemoteBlobs
 
-    cache = tmp / f"cache-{len(list(tmp.iterdir()))}"
-    cache.mkdir()
+    cache = Path(tempfile.mkdtemp(prefix="cache-", dir=tmp))
     return RemoteBlobs("s3://bench/ours", cache, 100 << 30, server.variables)
 
 

@@ -45,6 +45,7 @@ def collect(project: Project, policy: Policy, *, dry_run: bool, grace: float = G
     """
     with alone(project.home):
         _refuse_engines(project)
+        project.claim()
         doomed = _doomed_runs(project, policy)
         items = [_of_run(run) for run in doomed]
         keep = Kept(project, {run.id for run in doomed})
