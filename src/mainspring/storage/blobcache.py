@@ -77,27 +77,31 @@ class BlobCache:
         """Fill in a large blob; go on where an earlier download stopped.
 
         False if the bytes that came have another digest. Processes that want the same blob wait
-        for the first one.
+        for the first one. The file is pinned before room is made for it.
         """
         with explained(self.root), self._download(digest) as fd:
             if self.files.has(digest):
                 os.unlink(self._partial / digest[7:])
                 return True
             resumed = os.fstat(fd).st_size
-            if self._fill(fd, digest, size, fetch):
+            done = self._fill(fd, digest, size, fetch)
+            if not done and resumed:  # what was there before may have been the fault
+                os.ftruncate(fd, 0)
+                done = self._fill(fd, digest, size, fetch)
+            if done:
+                fcntl.flock(fd, fcntl.LOCK_SH)
+                self._pin(digest, os.dup(fd))
                 self._added(size)
                 return True
-            if resumed:  # what was there before may have been the fault
-                os.ftruncate(fd, 0)
-                if self._fill(fd, digest, size, fetch):
-                    self._added(size)
-                    return True
             os.unlink(self._partial / digest[7:])
             return False
 
-    def add(self, data: Buffer) -> str:
-        """Keep a small blob's bytes; return their digest."""
+    def add(self, data: Buffer, *, pin: bool = False) -> str:
+        """Keep a small blob's bytes; return their digest. One that is to be used next has to be
+        pinned, or making room for it could take it away."""
         digest, size = self.files.put(data)
+        if pin:
+            self._lock(digest)
         self._added(size)
         return digest
 
@@ -170,10 +174,14 @@ class BlobCache:
         except OSError:
             return -1
         fcntl.flock(fd, fcntl.LOCK_SH)
+        self._pin(digest, fd)
+        return fd
+
+    def _pin(self, digest: str, fd: int) -> None:
+        self.unpin(digest)
         self._pins[digest] = fd
         while len(self._pins) > PINS:
             os.close(self._pins.popitem(last=False)[1])
-        return fd
 
     def unpin(self, digest: str) -> None:
         """Let go of a file that `pinned` gave."""

@@ -26,6 +26,7 @@ from mainspring.storage.sending import leaving, pieces_of, slices
 
 FRESH = 30.0  # seconds for which it is believed that a blob that was seen is still there
 LISTED = 8  # blobs asked for one by one before all of them are listed
+TRIES = 10  # to read a file before others, with too small a cache, evict it
 PAGES = 100  # of a thousand names, at most, that are listed for that
 
 
@@ -99,7 +100,7 @@ class RemoteBlobs:
     def path(self, digest: str) -> Path:
         """The blob's file in the cache, fetched and checked. It stays while this process lives."""
         key_of(digest)
-        for _ in range(3):
+        for _ in range(TRIES):
             path = self._cache.pinned(digest)
             if path is not None:
                 return path
@@ -192,7 +193,9 @@ class RemoteBlobs:
             size = self._objects.size(key) if self._known(digest) is None else self._seen[digest][0]
             if size <= PART:
                 data = self._objects.read(key)
-                whole = blake3(data).hexdigest() == digest[7:] and bool(self._cache.add(data))
+                whole = blake3(data).hexdigest() == digest[7:] and bool(
+                    self._cache.add(data, pin=True)
+                )
             else:
                 whole = self._cache.fetch(digest, size, lambda start: self._parts(key, start, size))
         except AbsentError:
