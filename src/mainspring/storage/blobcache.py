@@ -134,9 +134,11 @@ class BlobCache:
         while True:
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
-                fcntl.flock(fd, fcntl.LOCK_EX)
-                # Whoever was first has given the file its name, or thrown it away.
-                if _same(fd, path):
+                # Whoever is first gives the file its name and keeps a shared lock on it, or throws
+                # it away, or dies: then the next one goes on.
+                if not _is_first(fd):
+                    fcntl.flock(fd, fcntl.LOCK_SH)
+                elif _same(fd, path):
                     yield fd
                     return
             finally:
@@ -255,6 +257,14 @@ def _touch(found: os.stat_result, path: Path) -> None:
     if time.time() - found.st_atime > _TOUCH:
         with suppress(OSError):
             os.utime(path, ns=(time.time_ns(), found.st_mtime_ns))
+
+
+def _is_first(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _same(fd: int, path: Path) -> bool:
