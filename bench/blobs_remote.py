@@ -1,13 +1,15 @@
 """A gigabyte and a thousand small values to a bucket and back; the floor is boto3 in the same run.
 
 The server is a Ceph gateway on this machine, in memory, so what counts is what the client costs.
-boto3 neither hashes nor keeps a copy; ours does both.
+boto3 neither hashes nor keeps a copy; ours does both. Each begins with an upload that is not
+counted: the first one pays for memory that the gateway and this machine have not touched yet.
 """
 
 from __future__ import annotations
 
 import io
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -70,11 +72,14 @@ def ours(server: ceph.Ceph, tmp: Path) -> dict[str, float]:
     file = tmp / "given"
     file.write_bytes(content(SIZE))
     here, there = opened(server, tmp), opened(server, tmp)
+    here.delete(here.put(content(SIZE))[0])
     up, (digest, _) = timed(lambda: here.put_file(file))
+    shutil.rmtree(here.place.root)  # the reader is another machine: it has not seen this
     down, path = timed(lambda: there.path(digest))
     assert path.stat().st_size == SIZE
     for blobs in (here, there):
         blobs.delete(digest)
+    here = opened(server, tmp)
     data = content(SIZE)
     memory, (digest, _) = timed(lambda: here.put(data))
     here.delete(digest)
@@ -98,6 +103,8 @@ def theirs(server: ceph.Ceph, tmp: Path) -> dict[str, float]:
     data = content(SIZE)
     written, _ = timed(lambda: file.write_bytes(data))
     client = server.client()
+    client.upload_fileobj(io.BytesIO(data), "bench", "theirs")
+    client.delete_object(Bucket="bench", Key="theirs")
     up, _ = timed(lambda: client.upload_file(str(file), "bench", "theirs"))
     down, _ = timed(lambda: client.download_file("bench", "theirs", str(tmp / "received")))
     memory, _ = timed(lambda: client.upload_fileobj(io.BytesIO(data), "bench", "theirs"))
