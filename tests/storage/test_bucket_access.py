@@ -36,5 +36,12 @@ def test_a_profile_file_is_read(tmp_path: Path):
 
 
 def test_plain_http_to_another_machine_is_refused():
-    with pytest.raises(ProjectError, match="plain http"):
-        store_config(parse_url("s3://b"), {"AWS_ENDPOINT_URL": "http://example.org"})
+    for url, name, allow in (
+        ("s3://b", "AWS_ENDPOINT_URL", "AWS_ALLOW_HTTP"),
+        ("az://b", "AZURE_STORAGE_ENDPOINT", "AZURE_ALLOW_HTTP"),
+    ):
+        with pytest.raises(ProjectError, match="plain http") as caught:
+            store_config(parse_url(url), {name: "http://example.org"})
+        assert caught.value.where == name
+        assert store_config(parse_url(url), {name: "http://example.org", allow: "true"})
+        assert store_config(parse_url(url), {name: "http://127.0.0.1:1"})

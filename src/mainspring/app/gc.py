@@ -59,6 +59,7 @@ def collect(project: Project, policy: Policy, *, dry_run: bool, grace: float = G
     with alone(project.home), Catalogue() as known:
         sweep = Sweep(project, known)
         sweep.refuse_engines()
+        project.claim()
         sweep.choose_runs(policy)
         if not dry_run:
             sweep.delete_runs()

@@ -12,7 +12,7 @@ import msgspec
 
 from mainspring import settings
 from mainspring.app.reader import Artifacts
-from mainspring.app.storage import open_leases, open_project_blobs, open_store
+from mainspring.app.storage import claim_blobs, open_leases, open_project_blobs, open_store
 from mainspring.definition.quantities import seconds
 from mainspring.execution.journal import Journal
 from mainspring.records.errors import ProjectError
@@ -41,6 +41,7 @@ class Project:
         self.leases = open_leases(chosen, self.home, ttl=self.seconds("lease", least=1.0))
         self.journal = Journal(self.home / "attempts")
         self._codes: dict[str, Code] = {}
+        self._claimed = False
 
     @classmethod
     def find(cls, start: Path | None = None) -> Project:
@@ -72,6 +73,7 @@ class Project:
         `take_snapshot`); return its manifest and digest."""
         from mainspring.storage.source import take_snapshot
 
+        self.claim()
         chosen = self.settings.source
         return take_snapshot(
             self.root,
@@ -81,6 +83,13 @@ class Project:
             exclude=chosen.exclude,
             made=made,
         )
+
+    def claim(self) -> None:
+        """Make sure, once, that the values are those of this project's records, before one is
+        added or removed. Raises ConflictError."""
+        if not self._claimed:
+            claim_blobs(settings.storage_of(self.settings), self.home, self.blobs)
+            self._claimed = True
 
     def materialise(self, snapshot: str) -> Path:
         """Return the directory with the files of a snapshot."""

@@ -15,6 +15,8 @@ from mainspring.storage.blobs import LocalBlobs
 from mainspring.storage.leases import FileLeases
 from mainspring.storage.sqlite import SqliteStore
 
+_PATIENCE = 5.0  # seconds for which a database is waited for
+
 
 class ProjectStore(Store, Protocol):
     """A store that can be asked whether it is whole."""
@@ -59,3 +61,24 @@ def open_project_blobs(chosen: StorageTable, home: Path) -> Blobs:
     limit = quantities.size(chosen.cache, name="cache", where="storage.cache")
     variables = access_variables(os.environ)
     return RemoteBlobs(chosen.blobs, home / "cache" / "blobs", limit, variables)
+
+
+def claim_blobs(chosen: StorageTable, home: Path, blobs: Blobs, *, take: bool = False) -> None:
+    """Make sure that values in a bucket belong to the project's store of records.
+
+    Raises ConflictError where they are another store's, unless this one is to `take` them over.
+    """
+    if not blobs.place.url:
+        return
+    from mainspring.storage.owner import id_in_home
+    from mainspring.storage.remote import RemoteBlobs
+
+    if chosen.store is None:
+        found = id_in_home(home)
+    else:
+        from mainspring.storage import postgres_schema
+        from mainspring.storage.postgres_connection import Address
+
+        found = postgres_schema.identity(Address(chosen.store), _PATIENCE)
+    if isinstance(blobs, RemoteBlobs):
+        blobs.claim(found, take=take)

@@ -334,6 +334,17 @@ class StoreView(View, frozen=True, kw_only=True):
     format: str = "mainspring.store/1"
 
 
+class ValuesView(View, frozen=True, kw_only=True):
+    """`mainspring store claim` and `copy-values`: where the values are; after a copy, how many
+    were copied, their bytes, and how many were there before."""
+
+    place: str
+    copied: int = 0
+    size: int = 0
+    present: int = 0
+    format: str = "mainspring.values/1"
+
+
 class DoctorView(View, frozen=True, kw_only=True):
     """`mainspring doctor`; `status` is the worst of its checks."""
 

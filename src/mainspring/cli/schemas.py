@@ -35,6 +35,7 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "gc": views.WasteView,
     "doctor": views.DoctorView,
     "store": views.StoreView,
+    "values": views.ValuesView,
     "error": ErrorView,
 }
 

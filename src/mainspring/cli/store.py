@@ -53,6 +53,39 @@ def copy(invocation: Invocation, source: str | None, target: str) -> int:
     return _tell(invocation, copy(source, target))
 
 
+@command.command(cls=Verb)
+@given
+def claim(invocation: Invocation) -> int:
+    """Take over the values in the bucket, when they are marked as another store's."""
+    from mainspring.app.values import claim
+
+    view = claim(_root(invocation))
+    if invocation.json:
+        invocation.emit(view)
+    else:
+        invocation.screen.line(f"the values in {view.place} belong to this project's store now")
+    return 0
+
+
+@command.command("copy-values", cls=Verb)
+@click.option("--to", "target", metavar="PLACE", required=True, help="The bucket or directory.")
+@given
+def copy_values(invocation: Invocation, target: str) -> int:
+    """Copy all values to a bucket (s3://, gs://, az://) or a directory; goes on if interrupted."""
+    from mainspring.app.values import copy
+
+    view = copy(_root(invocation), target)
+    if invocation.json:
+        invocation.emit(view)
+    else:
+        screen = invocation.screen
+        screen.line(
+            f"copied {view.copied:,} values ({view.size:,} bytes) to {view.place}; "
+            f"{view.present:,} were there before"
+        )
+    return 0
+
+
 def _root(invocation: Invocation) -> Path:
     from mainspring import settings
 

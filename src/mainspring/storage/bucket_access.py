@@ -127,6 +127,8 @@ def store_config(url: BucketUrl, variables: Mapping[str, str]) -> dict[str, str]
     lower = {name.lower(): value for name, value in variables.items() if value}
     config = {name: lower[name] for name in _KNOWN[url.scheme] if name in lower}
     if url.scheme != "s3":
+        if endpoint := config.get("azure_storage_endpoint"):
+            _check_endpoint(endpoint, lower, "AZURE_STORAGE_ENDPOINT", "AZURE_ALLOW_HTTP")
         return config
     if "aws_access_key_id" not in config and "aws_web_identity_token_file" not in config:
         config |= _profile(variables)
@@ -134,7 +136,7 @@ def store_config(url: BucketUrl, variables: Mapping[str, str]) -> dict[str, str]
     if endpoint:
         config["aws_endpoint"] = endpoint.rstrip("/")
         config.setdefault("aws_region", config.pop("aws_default_region", "us-east-1"))
-        _check_endpoint(endpoint, lower)
+        _check_endpoint(endpoint, lower, "AWS_ENDPOINT_URL", "AWS_ALLOW_HTTP")
     return config
 
 
@@ -153,8 +155,7 @@ def is_private(endpoint: str) -> bool:
     return not endpoint.startswith("http://") or urlsplit(endpoint).hostname in _LOOPBACK
 
 
-def _check_endpoint(endpoint: str, lower: Mapping[str, str]) -> None:
-    where = "AWS_ENDPOINT_URL"
+def _check_endpoint(endpoint: str, lower: Mapping[str, str], where: str, allowed: str) -> None:
     try:
         parts = urlsplit(endpoint)
         host = parts.hostname
@@ -164,11 +165,11 @@ def _check_endpoint(endpoint: str, lower: Mapping[str, str]) -> None:
         raise ProjectError("not the URL of a server", where=where, hint="https://host:port")
     if "@" in endpoint:
         raise ProjectError("has credentials in it", where=where)
-    if not is_private(endpoint) and lower.get("aws_allow_http", "").lower() != "true":
+    if not is_private(endpoint) and lower.get(allowed.lower(), "").lower() != "true":
         raise ProjectError(
             f"plain http to another machine ({host}): what is sent could be read and changed",
             where=where,
-            hint="use https, or set AWS_ALLOW_HTTP=true in a network that you trust",
+            hint=f"use https, or set {allowed}=true in a network that you trust",
         )
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 from typing import Any
 
 from mainspring.records.errors import StoreError
+from mainspring.storage.owner import checked_id
 from mainspring.storage.postgres_connection import Address, driver, explain
 
 APPLICATION = "mainspring"
 MIGRATIONS = Path(__file__).parent / "migrations" / "postgres"
+_COMMENT = "mainspring store "
 _LOCK = 0x6D61696E73707267  # of the advisory lock under which tables are made
 
 
@@ -91,3 +94,22 @@ def _apply(connection: Any, version: int, migrations: dict[int, Path]) -> None:
     if version == 0:
         connection.execute("INSERT INTO format VALUES (%s, 0)", (APPLICATION,))
     connection.execute("UPDATE format SET version = %s", (max(todo),))
+
+
+def identity(address: Address, patience: float) -> str:
+    """The id of the store in this database: a comment of the table `format`, which backups keep.
+    The first call makes it. Raises StoreError, StoreUnavailableError."""
+    from psycopg import sql
+
+    ask = "SELECT obj_description('format'::regclass, 'pg_class')"
+    try:
+        with address.connect(patience) as connection, connection.transaction():
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+            (found,) = connection.execute(ask).fetchone()
+            if not found:
+                found = _COMMENT + uuid.uuid4().hex
+                comment = sql.SQL("COMMENT ON TABLE format IS {}")
+                connection.execute(comment.format(sql.Literal(found)))
+    except driver().Error as error:
+        raise explain(error, str(address)) from error
+    return checked_id(found.removeprefix(_COMMENT), str(address))

@@ -21,6 +21,7 @@ from mainspring.storage.blobs import SMALL, LocalWriter, key_of, opened
 from mainspring.storage.bucket_access import parse_url
 from mainspring.storage.disk_errors import missing
 from mainspring.storage.objects import LARGEST_PUT, PARALLEL, PART, AbsentError, Objects
+from mainspring.storage.owner import claim
 from mainspring.storage.sending import leaving, pieces_of, slices
 
 FRESH = 30.0  # seconds for which it is believed that a blob that was seen is still there
@@ -120,6 +121,14 @@ class RemoteBlobs:
                 digest = _digest(key)
                 if digest:
                     yield BlobEntry(digest, size, since)
+
+    def claim(self, store: str, *, take: bool = False) -> None:
+        """Make sure that the prefix is this store's of records; see `owner.claim`."""
+        claim(self._objects, store, take=take)
+
+    def release(self, digest: str) -> None:
+        """Let the cache forget a file that `path` gave: nobody reads it any more."""
+        self._cache.unpin(digest)
 
     def sweep(self) -> int:
         """Remove what was found damaged, and what dead processes left in the cache."""
