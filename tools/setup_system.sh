@@ -26,8 +26,21 @@ if ! uv --version >/dev/null 2>&1 && ! python3 -c 'import ensurepip, venv' >/dev
   missing+=(python3-venv)
 fi
 
+# A server that speaks Azure's protocol; Debian has none. npm comes with Node, but not with Debian's.
+azurite() {
+  command -v azurite-blob >/dev/null 2>&1 && return
+  if ! command -v npm >/dev/null 2>&1; then
+    echo 'setup-system: there is no npm: the tests that need azurite-blob are left out'
+  elif ! npm install --global --no-fund --no-audit azurite@3.35.0; then
+    echo 'error: azurite could not be installed by npm' >&2
+    echo '  hint: run `make setup-system` as root, or see that npm reaches its registry' >&2
+    exit 1
+  fi
+}
+
 if [ ${#missing[@]} -eq 0 ]; then
-  echo 'setup-system: nothing to install'
+  azurite
+  echo 'setup-system: all Debian packages are there'
   exit 0
 fi
 if ! command -v apt-get >/dev/null 2>&1 || [ "$(id -u)" -ne 0 ]; then
@@ -38,3 +51,4 @@ fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -q </dev/null
 apt-get install -q -y --no-install-recommends "${missing[@]}" </dev/null
+azurite

@@ -14,7 +14,7 @@ from tests.services.proxy import Proxy, refusal, running
 
 from mainspring.records.errors import BlobError, ProjectError
 from mainspring.storage.bucket_access import parse_url
-from mainspring.storage.objects import PART, AbsentError, Objects
+from mainspring.storage.objects import PART, AbsentError, Objects, _Pages
 
 
 @pytest.fixture
@@ -124,3 +124,27 @@ def test_patience_has_an_end(s3: dict[str, str]):
     assert time.monotonic() - begun < 10
     with pytest.raises(ProjectError, match="seconds"):
         Objects(parse_url("s3://b"), {"MAINSPRING_BLOBS_PATIENCE": "soon"})
+
+
+@pytest.mark.parametrize("knows_offsets", [True, False])
+def test_a_listing_goes_on_behind_the_last_page_that_came(knows_offsets: bool):
+    keys = [f"k{n:02}" for n in range(10)]
+    fails = iter([False, True, False, False, True, False, False, False, False])
+
+    def begin(offset: str | None) -> Iterator[list[dict[str, str]]]:
+        left = [key for key in keys if not (offset and knows_offsets) or key > offset]
+        for start in range(0, len(left), 3):
+            if next(fails):
+                raise ConnectionError
+            yield [{"path": key} for key in left[start : start + 3]]
+
+    pages, found = _Pages(begin), list[str]()
+    while True:
+        try:
+            page = pages.next()
+        except ConnectionError:
+            continue
+        if not page:
+            break
+        found += [meta["path"] for meta in page]
+    assert found == keys

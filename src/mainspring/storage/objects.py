@@ -7,7 +7,6 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
@@ -136,14 +135,14 @@ class Objects:
     def list(self, folder: str) -> Iterator[list[tuple[str, int, float]]]:
         """Key (below the prefix), bytes and time of each object in a folder, page by page."""
         cut = len(self._at(""))
-        offset: str | None = None
-        while metas := self._call("list", partial(self._page, folder, offset)):
+        pages = _Pages(lambda offset: self._listing(folder, offset))
+        while metas := self._call("list", pages.next):
             yield [(m["path"][cut:], m["size"], m["last_modified"].timestamp()) for m in metas]
-            offset = metas[-1]["path"]
 
-    def _page(self, folder: str, offset: str | None) -> list[Any]:
-        found = _obstore().list(self._client(), self._at(folder), offset=offset, chunk_size=1000)
-        return list(next(iter(found), ()))
+    def _listing(self, folder: str, offset: str | None) -> Iterator[Any]:
+        return iter(
+            _obstore().list(self._client(), self._at(folder), offset=offset, chunk_size=1000)
+        )
 
     def delete(self, key: str) -> None:
         """Remove an object; one that is not there is no error."""
@@ -298,3 +297,29 @@ def _obstore() -> Any:
             hint='pip install "mainspring[cloud]"',
         ) from None
     return obstore
+
+
+class _Pages:
+    """The pages of a listing, in the order of keys; after a page that failed it goes on behind
+    the last one that came, also where a service knows no offset (some of Azure's)."""
+
+    def __init__(self, begin: Callable[[str | None], Iterator[Any]]) -> None:
+        self._begin = begin
+        self._pages: Iterator[Any] | None = None
+        self._last: str | None = None
+
+    def next(self) -> list[Any]:
+        """The next page; empty at the end."""
+        while True:
+            if self._pages is None:
+                self._pages = self._begin(self._last)
+            try:
+                page = list(next(self._pages, ()))
+            except Exception:
+                self._pages = None
+                raise
+            last = self._last
+            fresh = [meta for meta in page if last is None or meta["path"] > last]
+            if fresh or not page:
+                self._last = fresh[-1]["path"] if fresh else last
+                return fresh
