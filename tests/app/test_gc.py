@@ -289,3 +289,15 @@ def test_a_container_that_nobody_has_removed_goes(opened: Project, podman: Podma
     assert podman.names() == []
     assert not Path(files.directory).exists()
     container_engine.forget()
+
+
+def test_a_container_whose_engine_is_away_is_left_and_named(opened: Project) -> None:
+    files = AttemptFiles(opened.home, "gone.1.1")
+    files.create()
+    Path(files.container).write_text("unix:///nowhere/podman.sock")
+    os.utime(files.directory, (0, 0))
+    found = collect(opened, Policy(), dry_run=False, grace=-1)
+    assert found.left == ["attempts/gone.1.1/container"]
+    assert not [item for item in found.items if item.kind in ("container", "attempt")]
+    assert Path(files.container).exists()
+    container_engine.forget()
