@@ -14,6 +14,7 @@ from tests.contracts.store_facts import FactContract
 from tests.contracts.store_history import HistoryContract, MetricContract
 from tests.contracts.store_queue import QueueContract
 from tests.contracts.store_records import RunContract, TransactionContract
+from tests.contracts.store_search import SearchContract
 
 from mainspring.records.stores import Store
 
@@ -26,6 +27,7 @@ class StoreSuite(
     HistoryContract,
     MetricContract,
     FactContract,
+    SearchContract,
 ):
     @pytest.fixture
     def store(self, new_store: Callable[[], Store]) -> Iterator[Store]:

@@ -9,6 +9,7 @@ from typing import Protocol
 import msgspec
 
 from mainspring.records.artifacts import ArtifactRef
+from mainspring.records.conditions import Search
 from mainspring.records.facts import Fact
 from mainspring.records.metrics import Medium, MetricSummary, Point
 from mainspring.records.plan import Cached
@@ -273,6 +274,10 @@ class Reader(History, Protocol):
         ...
 
     def runs(self, want: RunFilter) -> list[Run]: ...
+    def search(self, want: Search) -> list[Run]:
+        """Runs of which a condition holds, in the order that is asked for."""
+        ...
+
     def spec(self, digest: str) -> bytes: ...
     def driver(self, run: str) -> str | None: ...
     def tasks(

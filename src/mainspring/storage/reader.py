@@ -9,6 +9,7 @@ from mainspring.storage.queue import AttemptReader
 from mainspring.storage.results import ResultReader
 from mainspring.storage.rows import outputs_of
 from mainspring.storage.runs import RunReader
+from mainspring.storage.search import SearchReader
 from mainspring.storage.statements import statements
 from mainspring.storage.sweep import SweepReader
 from mainspring.storage.tasks import TaskReader
@@ -30,6 +31,7 @@ class StoreReader(
     MetricReader,
     SweepReader,
     FactReader,
+    SearchReader,
 ):
     """Reads what is committed (records.stores.Reader, all but `version`)."""
 

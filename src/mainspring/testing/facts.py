@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from mainspring.records.conditions import Field, Search, evaluate
 from mainspring.records.facts import Fact, number_fact
+from mainspring.records.runs import Run
 from mainspring.testing.state import State
 
 
@@ -21,6 +23,49 @@ class MemoryFacts:
     def notes(self, runs: Sequence[str]) -> dict[str, str]:
         known = self._now().notes
         return {run: known[run] for run in runs if run in known}
+
+    def search(self, want: Search) -> list[Run]:
+        state = self._now()
+        runs = [
+            run
+            for run in state.runs.values()
+            if want.where is None or evaluate(want.where, lambda f, run=run: value(state, run, f))
+        ]
+        if want.order is None:
+            runs.reverse()
+            runs.sort(key=lambda run: run.created, reverse=True)
+            return runs[: want.limit]
+        if want.descending:
+            runs.reverse()
+        groups: list[list[tuple[Fact, Run]]] = [[], []]
+        missing: list[Run] = []
+        for run in runs:
+            found = value(state, run, want.order)
+            if found is None:
+                missing.append(run)
+            else:
+                groups[isinstance(found, str)].append((found, run))
+        for group in groups:
+            group.sort(key=lambda item: item[0], reverse=want.descending)
+        ordered = [run for group in groups for _, run in group]
+        return (ordered + missing)[: want.limit]
+
+
+def value(state: State, run: Run, field: Field) -> Fact | None:
+    """What a run has of a field."""
+    if field.root == "facts":
+        return state.facts[run.id].get(field.name, (None, None))[0]
+    if field.root == "task":
+        for task, name, points in state.newest_series(run.id):
+            if (task.path, name) == (field.name, field.metric):
+                return number_fact(points[-1].value)
+        return None
+    if field.name == "note":
+        return state.notes.get(run.id)
+    if field.name == "duration":
+        return None if run.ended is None else run.ended - run.created
+    found = getattr(run, field.name)
+    return str(found.value) if field.name == "status" else found
 
 
 class MemoryAnnotations:
