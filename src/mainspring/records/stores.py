@@ -9,6 +9,7 @@ from typing import Protocol
 import msgspec
 
 from mainspring.records.artifacts import ArtifactRef
+from mainspring.records.datasets import DatasetReads, DatasetWrites
 from mainspring.records.metrics import Medium, MetricSummary, Point
 from mainspring.records.plan import Cached
 from mainspring.records.runs import Attempt, Outcome, Run, Task, TaskError, Verdict
@@ -79,7 +80,7 @@ class History(Protocol):
         ...
 
 
-class Transaction(History, Protocol):
+class Transaction(History, DatasetWrites, Protocol):
     """One atomic set of changes. Times are seconds since the epoch."""
 
     def add_run(self, run: Run, spec: bytes) -> None: ...
@@ -245,7 +246,8 @@ class Transaction(History, Protocol):
 class Mentioned(msgspec.Struct, frozen=True, kw_only=True):
     """What a part of the records speaks of.
 
-    `blobs` are (run, digest, format, size), with an empty format where none is on record;
+    `blobs` are (run, digest, format, size), with an empty format where none is on record, and an
+    empty run where they are of a dataset;
     `attempts` (run, attempt, whether it has ended); `sources` (run, run whose result it reused).
     """
 
@@ -255,7 +257,7 @@ class Mentioned(msgspec.Struct, frozen=True, kw_only=True):
     sources: list[tuple[str, str]]
 
 
-class Reader(History, Protocol):
+class Reader(History, DatasetReads, Protocol):
     """Everything that is asked of the past, outside of a transaction."""
 
     def run(self, run: str) -> Run: ...

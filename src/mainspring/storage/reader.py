@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mainspring.storage.datasets import DatasetReader
 from mainspring.storage.decisions import DecisionReader
 from mainspring.storage.metrics import MetricReader
 from mainspring.storage.queue import AttemptReader
@@ -16,6 +17,7 @@ _DIGESTS = (
     statements("runs")["snapshots"],
     statements("tasks")["digests"],
     statements("metrics")["digests"],
+    statements("datasets")["manifests"],
 )
 _RESULTS = statements("results")["outputs"]
 
@@ -27,6 +29,7 @@ class StoreReader(
     ResultReader,
     DecisionReader,
     MetricReader,
+    DatasetReader,
     SweepReader,
 ):
     """Reads what is committed (records.stores.Reader, all but `version`)."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Generic, TypeVar
 
+from mainspring.storage.datasets import DatasetWriter
 from mainspring.storage.decisions import DecisionWriter
 from mainspring.storage.metrics import MetricWriter
 from mainspring.storage.queue import Claiming, Settling, Watching
@@ -16,7 +17,15 @@ from mainspring.storage.tasks import TaskWriter
 
 
 class StoreTransaction(
-    RunWriter, TaskWriter, Claiming, Settling, Watching, ResultWriter, DecisionWriter, MetricWriter
+    RunWriter,
+    TaskWriter,
+    Claiming,
+    Settling,
+    Watching,
+    ResultWriter,
+    DecisionWriter,
+    MetricWriter,
+    DatasetWriter,
 ):
     """One atomic set of changes (records.stores.Transaction)."""
 

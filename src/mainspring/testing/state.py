@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from mainspring.records.artifacts import ArtifactRef
+from mainspring.records.datasets import DatasetVersion
 from mainspring.records.metrics import Medium, Point
 from mainspring.records.plan import Cached
 from mainspring.records.runs import Attempt, Run, Task, Verdict
@@ -50,6 +51,8 @@ class State:
         default_factory=dict[tuple[str, int, str, str], tuple[Point, ...]]
     )
     media: list[tuple[str, Medium]] = field(default_factory=list[tuple[str, Medium]])
+    datasets: dict[str, int] = field(default_factory=dict[str, int])
+    versions: dict[int, DatasetVersion] = field(default_factory=dict[int, DatasetVersion])
 
     commits: int = 0
 

@@ -22,10 +22,11 @@ from mainspring.records.status import (
 from mainspring.records.stores import NewTask, Upstream
 from mainspring.storage.decisions import chain_of, linked
 from mainspring.storage.results import comparable, differing
+from mainspring.testing.datasets import MemoryDatasetChanges
 from mainspring.testing.queue import MemoryQueue
 
 
-class MemoryTransaction(MemoryQueue):
+class MemoryTransaction(MemoryQueue, MemoryDatasetChanges):
     """One atomic set of changes (records.stores.Transaction)."""
 
     def add_run(self, run: Run, spec: bytes) -> None:
