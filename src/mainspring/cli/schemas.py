@@ -14,6 +14,7 @@ from typing import Any, cast
 import msgspec
 
 from mainspring.app import views
+from mainspring.app.annotations import AnnotationsView
 from mainspring.cli.complaint import ErrorView
 from mainspring.records.plan import Plan
 
@@ -28,6 +29,7 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "engine": views.EngineView,
     "why": views.WhyView,
     "diff": views.DiffView,
+    "annotations": AnnotationsView,
     "log": views.LogLine,
     "artifacts": views.ArtifactsView,
     "preview": views.PreviewView,
