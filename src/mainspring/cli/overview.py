@@ -24,6 +24,9 @@ GROUPS: dict[str, dict[str, str]] = {
         "diff": "show in what two runs differ",
         "artifacts": "list, preview and copy out what tasks have made",
     },
+    "Keep data": {
+        "data": "keep versions of datasets, compare them, get them back",
+    },
     "Keep in order": {
         "gc": "delete what no run refers to",
         "store": "check, migrate or copy the project's records",
