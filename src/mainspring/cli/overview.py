@@ -26,6 +26,9 @@ GROUPS: dict[str, dict[str, str]] = {
         "note": "write something about a run",
         "artifacts": "list, preview and copy out what tasks have made",
     },
+    "Keep data": {
+        "data": "keep versions of datasets, compare them, get them back",
+    },
     "Keep in order": {
         "gc": "delete what no run refers to",
         "store": "check, migrate or copy the project's records",

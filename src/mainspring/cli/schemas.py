@@ -15,6 +15,7 @@ import msgspec
 
 from mainspring.app import views
 from mainspring.app.annotations import AnnotationsView
+from mainspring.app.data import views as data_views
 from mainspring.cli.complaint import ErrorView
 from mainspring.records.plan import Plan
 
@@ -38,6 +39,11 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "doctor": views.DoctorView,
     "store": views.StoreView,
     "values": views.ValuesView,
+    "data-added": data_views.AddedView,
+    "datasets": data_views.DatasetsView,
+    "dataset": data_views.DatasetView,
+    "data-check": data_views.DatasetCheckView,
+    "data-checkout": data_views.CheckoutView,
     "error": ErrorView,
 }
 
