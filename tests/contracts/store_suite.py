@@ -12,6 +12,7 @@ import pytest
 from tests.contracts.store_counts import CountContract
 from tests.contracts.store_datasets import DatasetContract
 from tests.contracts.store_history import HistoryContract, MetricContract
+from tests.contracts.store_models import ModelContract
 from tests.contracts.store_queue import QueueContract
 from tests.contracts.store_records import RunContract, TransactionContract
 
@@ -26,6 +27,7 @@ class StoreSuite(
     HistoryContract,
     MetricContract,
     DatasetContract,
+    ModelContract,
 ):
     @pytest.fixture
     def store(self, new_store: Callable[[], Store]) -> Iterator[Store]:

@@ -36,5 +36,6 @@ def run_view(project: Project, run: Run) -> views.RunView:
         seconds=end - run.created if end else None,
         parent=run.parent,
         reason=run.reason,
+        sources=run.sources,
         working=run.status in _AT_WORK and project.is_driven(run.id),
     )

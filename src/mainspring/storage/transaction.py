@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 from mainspring.storage.datasets import DatasetWriter
 from mainspring.storage.decisions import DecisionWriter
 from mainspring.storage.metrics import MetricWriter
+from mainspring.storage.models import ModelWriter
 from mainspring.storage.queue import Claiming, Settling, Watching
 from mainspring.storage.results import ResultWriter
 from mainspring.storage.runs import RunWriter
@@ -26,6 +27,7 @@ class StoreTransaction(
     DecisionWriter,
     MetricWriter,
     DatasetWriter,
+    ModelWriter,
 ):
     """One atomic set of changes (records.stores.Transaction)."""
 

@@ -12,6 +12,7 @@ import msgspec
 from mainspring.records.artifacts import ArtifactRef
 from mainspring.records.datasets import DatasetVersion
 from mainspring.records.metrics import Medium, Point
+from mainspring.records.models import AliasMove, ModelVersion
 from mainspring.records.plan import Cached
 from mainspring.records.runs import Attempt, Run, Task, Verdict
 from mainspring.records.source import Static
@@ -53,6 +54,8 @@ class State:
     media: list[tuple[str, Medium]] = field(default_factory=list[tuple[str, Medium]])
     datasets: dict[str, int] = field(default_factory=dict[str, int])
     versions: dict[int, DatasetVersion] = field(default_factory=dict[int, DatasetVersion])
+    models: dict[int, ModelVersion] = field(default_factory=dict[int, ModelVersion])
+    aliases: list[AliasMove] = field(default_factory=list[AliasMove])
 
     commits: int = 0
 

@@ -23,10 +23,11 @@ from mainspring.records.stores import NewTask, Upstream
 from mainspring.storage.decisions import chain_of, linked
 from mainspring.storage.results import comparable, differing
 from mainspring.testing.datasets import MemoryDatasetChanges
+from mainspring.testing.models import MemoryModelChanges
 from mainspring.testing.queue import MemoryQueue
 
 
-class MemoryTransaction(MemoryQueue, MemoryDatasetChanges):
+class MemoryTransaction(MemoryQueue, MemoryDatasetChanges, MemoryModelChanges):
     """One atomic set of changes (records.stores.Transaction)."""
 
     def add_run(self, run: Run, spec: bytes) -> None:
