@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from mainspring.storage.datasets import DatasetReader
 from mainspring.storage.decisions import DecisionReader
+from mainspring.storage.facts import FactReader
 from mainspring.storage.metrics import MetricReader
 from mainspring.storage.models import ModelReader
 from mainspring.storage.queue import AttemptReader
 from mainspring.storage.results import ResultReader
 from mainspring.storage.rows import outputs_of, sources_of
 from mainspring.storage.runs import RunReader
+from mainspring.storage.search import SearchReader
 from mainspring.storage.statements import statements
 from mainspring.storage.sweep import SweepReader
 from mainspring.storage.tasks import TaskReader
@@ -35,6 +37,8 @@ class StoreReader(
     DatasetReader,
     ModelReader,
     SweepReader,
+    FactReader,
+    SearchReader,
 ):
     """Reads what is committed (records.stores.Reader, all but `version`)."""
 

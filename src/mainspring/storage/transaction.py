@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 
 from mainspring.storage.datasets import DatasetWriter
 from mainspring.storage.decisions import DecisionWriter
+from mainspring.storage.facts import FactWriter
 from mainspring.storage.metrics import MetricWriter
 from mainspring.storage.models import ModelWriter
 from mainspring.storage.queue import Claiming, Settling, Watching
@@ -28,6 +29,7 @@ class StoreTransaction(
     MetricWriter,
     DatasetWriter,
     ModelWriter,
+    FactWriter,
 ):
     """One atomic set of changes (records.stores.Transaction)."""
 

@@ -16,6 +16,7 @@ from mainspring.records.stores import KeyParts, Mentioned, RunFilter
 from mainspring.storage.runs import no_latest, pick_run
 from mainspring.storage.tasks import no_path
 from mainspring.testing.datasets import MemoryDatasets
+from mainspring.testing.facts import MemoryFacts
 from mainspring.testing.models import MemoryModels
 from mainspring.testing.state import State
 
@@ -45,7 +46,7 @@ class MemoryHistory:
         return {node: wall for (p, node), wall in self._now().expected.items() if p == pipeline}
 
 
-class MemoryReader(MemoryHistory, MemoryDatasets, MemoryModels):
+class MemoryReader(MemoryHistory, MemoryDatasets, MemoryModels, MemoryFacts):
     """Reads what is committed (records.stores.Reader)."""
 
     def run(self, run: str) -> Run:

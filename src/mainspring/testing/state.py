@@ -11,6 +11,7 @@ import msgspec
 
 from mainspring.records.artifacts import ArtifactRef
 from mainspring.records.datasets import DatasetVersion
+from mainspring.records.facts import Fact
 from mainspring.records.metrics import Medium, Point
 from mainspring.records.models import AliasMove, ModelVersion
 from mainspring.records.plan import Cached
@@ -56,6 +57,10 @@ class State:
     versions: dict[int, DatasetVersion] = field(default_factory=dict[int, DatasetVersion])
     models: dict[int, ModelVersion] = field(default_factory=dict[int, ModelVersion])
     aliases: list[AliasMove] = field(default_factory=list[AliasMove])
+    facts: dict[str, dict[str, tuple[Fact, int | None]]] = field(
+        default_factory=dict[str, dict[str, "tuple[Fact, int | None]"]]
+    )
+    notes: dict[str, str] = field(default_factory=dict[str, str])
 
     commits: int = 0
 
