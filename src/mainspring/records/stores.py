@@ -13,6 +13,7 @@ from mainspring.records.conditions import Search
 from mainspring.records.datasets import DatasetReads, DatasetWrites
 from mainspring.records.facts import Fact
 from mainspring.records.metrics import Medium, MetricSummary, Point
+from mainspring.records.models import ModelReads, ModelWrites
 from mainspring.records.plan import Cached
 from mainspring.records.runs import Attempt, Outcome, Run, Task, TaskError, Verdict
 from mainspring.records.source import Static
@@ -82,7 +83,7 @@ class History(Protocol):
         ...
 
 
-class Transaction(History, DatasetWrites, Protocol):
+class Transaction(History, DatasetWrites, ModelWrites, Protocol):
     """One atomic set of changes. Times are seconds since the epoch."""
 
     def add_run(self, run: Run, spec: bytes) -> None: ...
@@ -257,7 +258,7 @@ class Mentioned(msgspec.Struct, frozen=True, kw_only=True):
     """What a part of the records speaks of.
 
     `blobs` are (run, digest, format, size), with an empty format where none is on record, and an
-    empty run where they are of a dataset;
+    empty run where they are of a dataset or model;
     `attempts` (run, attempt, whether it has ended); `sources` (run, run whose result it reused).
     """
 
@@ -267,7 +268,7 @@ class Mentioned(msgspec.Struct, frozen=True, kw_only=True):
     sources: list[tuple[str, str]]
 
 
-class Reader(History, DatasetReads, Protocol):
+class Reader(History, DatasetReads, ModelReads, Protocol):
     """Everything that is asked of the past, outside of a transaction."""
 
     def run(self, run: str) -> Run: ...

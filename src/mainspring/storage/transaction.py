@@ -10,6 +10,7 @@ from mainspring.storage.datasets import DatasetWriter
 from mainspring.storage.decisions import DecisionWriter
 from mainspring.storage.facts import FactWriter
 from mainspring.storage.metrics import MetricWriter
+from mainspring.storage.models import ModelWriter
 from mainspring.storage.queue import Claiming, Settling, Watching
 from mainspring.storage.results import ResultWriter
 from mainspring.storage.runs import RunWriter
@@ -28,6 +29,7 @@ class StoreTransaction(
     MetricWriter,
     FactWriter,
     DatasetWriter,
+    ModelWriter,
 ):
     """One atomic set of changes (records.stores.Transaction)."""
 
