@@ -80,6 +80,7 @@ def make_context(
         class_digest=code.class_digest,
         now=time.time,
         force=force,
+        lock=code.lock,
     )
 
 
