@@ -41,7 +41,9 @@ def boot(world: World, snapshot: str, *modules: str) -> wire.Boot:
 def zygote(
     world: World, snapshot: str, *modules: str
 ) -> Iterator[tuple[ZygoteLink[str], dict[int, Worker], list[object]]]:
-    link: ZygoteLink[str] = ZygoteLink(boot(world, snapshot, *modules), world.home / "z.log", own())
+    link: ZygoteLink[str] = ZygoteLink(
+        boot(world, snapshot, *modules), world.home / "z.log", own().zygote(os.environ)
+    )
     workers: dict[int, Worker] = {}
     said: list[object] = []
     try:

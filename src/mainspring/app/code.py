@@ -101,7 +101,16 @@ class Code:
             return None
         if path not in self._locks:
             self._locks[path] = self._find_lock(path, work.where)
-        return self._locks[path]
+        found = self._locks[path]
+        python = isinstance(work, StepNode)
+        if (found is None and not python) or (found and found.kind == "renv" and python):
+            raise DefinitionError(
+                f"{path!r} is for {'commands in R' if python else 'Python steps'}",
+                where=work.where or None,
+                hint="a Python step has a lock of Python packages, or a Dockerfile; a command has "
+                "a lock, or is a `container(image, ...)`",
+            )
+        return found
 
     def _find_lock(self, path: str, where: str) -> Lock | None:
         if path in self._files and not locks.is_lock(path):

@@ -202,7 +202,12 @@ def load_spec(project: Project, run: Run) -> PipelineSpec:
 
 
 def warm_up(project: Project, planned: Planned) -> Any:
-    """Return an executor that is starting up already, while the run is put on record."""
+    """Return an executor that is starting up already, while the run is put on record; what steps
+    need of environments is built before. Raises EnvironmentBuildError."""
+    if planned.needs_workers and any(map(planned.context.lock, work_of(planned.spec))):
+        from mainspring.app.environments import build_planned
+
+        build_planned(project, planned)
     executor = project.executor()
     if planned.needs_workers:
         project.materialise(planned.plan.snapshot)

@@ -23,6 +23,13 @@ _TAKE = (
 )
 
 
+class Start(NamedTuple):
+    """A process to be started: its command line, and its environment variables."""
+
+    words: list[str]
+    environment: dict[str, str]
+
+
 class Interpreter(NamedTuple):
     """A Python to start workers with: `first` is put before its own path, `last` behind it."""
 
@@ -39,6 +46,20 @@ class Interpreter(NamedTuple):
         found = isolation.bootstrap_environment(source)
         found["PYTHONPATH"] = self.first
         return {**found, **activated(self.python, found)} if self.last else found
+
+    def zygote(self, source: Mapping[str, str]) -> Start:
+        """A zygote of this Python."""
+        return Start(self.command("mainspring.execution.zygote"), self.environment(source))
+
+
+def builder(source: Mapping[str, str]) -> Start:
+    """A process of this Python that builds an environment and then becomes a zygote in it.
+
+    It keeps the variables: they have the user's settings of uv.
+    """
+    interpreter = own()
+    environment = {**source, "PYTHONPATH": interpreter.first}
+    return Start(interpreter.command("mainspring.execution.building"), environment)
 
 
 def own() -> Interpreter:

@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mainspring.records.errors import EnvironmentBuildError
@@ -40,14 +40,21 @@ class Uv:
             )
         return cls(found)
 
-    def run(self, words: Sequence[str], *, folder: Path | None = None, what: str = "") -> str:
+    def run(
+        self,
+        words: Sequence[str],
+        *,
+        folder: Path | None = None,
+        what: str = "",
+        more: Mapping[str, str] = {},
+    ) -> str:
         """Run uv, from its own cache if that has all, else with the network; what it printed.
 
-        Raises EnvironmentBuildError with its last lines.
+        `more` are environment variables. Raises EnvironmentBuildError with its last lines.
         """
-        done = self._call(words, folder, offline=True)
+        done = self._call(words, folder, more, offline=True)
         if done.returncode and not os.environ.get(_OFFLINE):
-            done = self._call(words, folder, offline=False)
+            done = self._call(words, folder, more, offline=False)
         if done.returncode:
             raise EnvironmentBuildError(
                 f"{what or 'the environment'} can't be built: {_told(done.stderr)}",
@@ -64,10 +71,10 @@ class Uv:
         )  # fmt: skip
 
     def _call(
-        self, words: Sequence[str], folder: Path | None, *, offline: bool
+        self, words: Sequence[str], folder: Path | None, more: Mapping[str, str], *, offline: bool
     ) -> subprocess.CompletedProcess[str]:
         environment = {k: v for k, v in os.environ.items() if k not in _OURS}
-        environment["UV_NO_PROGRESS"] = "1"
+        environment |= more
         command = [self.program, *(["--offline"] if offline else []), "--no-progress", *words]
         return subprocess.run(
             command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True,

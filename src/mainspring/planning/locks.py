@@ -87,6 +87,7 @@ def read(
     says = check(kind, data, found)
     folder, _, name = found.rpartition("/")
     beside = _beside(files, folder, kind)
+    beside |= _archives(files, folder, says) if kind == "pylock" else {}
     if kind == "uv" and "pyproject.toml" not in beside:
         raise _fault(found, "a uv.lock needs its pyproject.toml beside it")
     python = "" if kind in ("renv", "conda") else _python(beside, content, folder, says, running)
@@ -264,6 +265,18 @@ def _beside(files: Mapping[str, str], folder: str, kind: LockKind) -> dict[str, 
     else:
         wanted = [prefix + ".python-version"] if kind in ("pylock", "requirements") else []
     return {p.removeprefix(prefix): files[p] for p in sorted(set(wanted)) if p in files}
+
+
+def _archives(files: Mapping[str, str], folder: str, says: Mapping[str, Any]) -> dict[str, str]:
+    """Archives of a pylock.toml that are files of the project."""
+    found: dict[str, str] = {}
+    for package in says["packages"]:
+        sources = [*package.get("wheels", []), package.get("sdist"), package.get("archive")]
+        for path in [str(one["path"]) for one in sources if one and "path" in one]:
+            inside = f"{folder}/{path}" if folder else path
+            if inside in files:
+                found[path] = files[inside]
+    return found
 
 
 def _python(

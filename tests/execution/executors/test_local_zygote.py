@@ -28,7 +28,9 @@ class Zygote:
             home=str(world.home), blobs=world.blobs.place, snapshot=source, modules=(module,),
             env={},
         )  # fmt: skip
-        self.link: ZygoteLink[str] = ZygoteLink(boot, world.home / "zygotes" / "log", own())
+        self.link: ZygoteLink[str] = ZygoteLink(
+            boot, world.home / "zygotes" / "log", own().zygote(os.environ)
+        )
         self.said: list[wire.FromZygote] = []
         self.there = True
 

@@ -165,7 +165,8 @@ class LocalExecutor:
         if attempt.timed():
             self._timed[attempt.id] = attempt
         modules = _CONTAINED if order.image else (module,) if module else ()
-        self._pool.submit(attempt, order.snapshot, modules, env)
+        lock = order.lock if order.uses else None  # a program finds its own by variables
+        self._pool.submit(attempt, order.snapshot, modules, env, lock)
 
     def on_started(self, attempt: Attempt, *, sent: bool) -> None:
         """The pool's word that an attempt has a worker."""
