@@ -221,8 +221,17 @@ def _outputs(
 
         recorder.make_work()
         return notebooks.run(order, site.root, site.paths, files, site.blobs)
-    if order.lock is not None:
-        border.check_inputs(order.inputs)
+    if order.lock is None:
+        return _called(order, site, files, recorder)
+    border.check_inputs(order.inputs)
+    outputs = _called(order, site, files, recorder)
+    border.check_outputs(outputs, order.uses)
+    return outputs
+
+
+def _called(
+    order: Order, site: Site, files: AttemptFiles, recorder: reads.Recorder
+) -> dict[str, ArtifactRef]:
     definition = load_step(order.uses)
     load = inputs.loader(site.blobs, Path(files.work, "inputs"))
     marks.watch(recorder)
@@ -249,8 +258,6 @@ def _outputs(
         for name, part in parts.items()
     }
     del limit
-    if order.lock is not None:
-        border.check_outputs(outputs, definition.where)
     return outputs
 
 
