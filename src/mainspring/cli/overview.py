@@ -23,6 +23,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "why": "say why a task ran, or why it was reused",
         "diff": "show in what two runs differ",
         "artifacts": "list, preview and copy out what tasks have made",
+        "environment": "show what a run ran in; write its lock, build it",
     },
     "Keep in order": {
         "gc": "delete what no run refers to",
