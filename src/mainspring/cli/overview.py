@@ -28,6 +28,7 @@ GROUPS: dict[str, dict[str, str]] = {
     },
     "Keep data": {
         "data": "keep versions of datasets, compare them, get them back",
+        "environment": "show what a run ran in; write its lock, build it",
     },
     "Keep in order": {
         "gc": "delete what no run refers to",

@@ -35,6 +35,7 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "artifacts": views.ArtifactsView,
     "preview": views.PreviewView,
     "written": views.WrittenView,
+    "environments": views.EnvironmentView,
     "gc": views.WasteView,
     "doctor": views.DoctorView,
     "store": views.StoreView,
