@@ -15,6 +15,7 @@ import msgspec
 
 from mainspring.app import views
 from mainspring.app.annotations import AnnotationsView
+from mainspring.app.lineage import LineageView
 from mainspring.cli.complaint import ErrorView
 from mainspring.records.plan import Plan
 
@@ -30,6 +31,7 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "why": views.WhyView,
     "diff": views.DiffView,
     "annotations": AnnotationsView,
+    "lineage": LineageView,
     "log": views.LogLine,
     "artifacts": views.ArtifactsView,
     "preview": views.PreviewView,
