@@ -14,6 +14,7 @@ from typing import Any, cast
 import msgspec
 
 from mainspring.app import views
+from mainspring.app.capsule import views as capsules
 from mainspring.cli.complaint import ErrorView
 from mainspring.records.plan import Plan
 
@@ -36,6 +37,7 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "doctor": views.DoctorView,
     "store": views.StoreView,
     "values": views.ValuesView,
+    "keys": capsules.KeysView,
     "error": ErrorView,
 }
 
