@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from tests.contracts.store_counts import CountContract
 from tests.contracts.store_history import HistoryContract, MetricContract
+from tests.contracts.store_imports import ImportContract
 from tests.contracts.store_queue import QueueContract
 from tests.contracts.store_records import RunContract, TransactionContract
 
@@ -18,7 +19,13 @@ from mainspring.records.stores import Store
 
 
 class StoreSuite(
-    TransactionContract, RunContract, QueueContract, CountContract, HistoryContract, MetricContract
+    TransactionContract,
+    RunContract,
+    QueueContract,
+    CountContract,
+    HistoryContract,
+    MetricContract,
+    ImportContract,
 ):
     @pytest.fixture
     def store(self, new_store: Callable[[], Store]) -> Iterator[Store]:

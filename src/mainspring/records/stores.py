@@ -9,6 +9,7 @@ from typing import Protocol
 import msgspec
 
 from mainspring.records.artifacts import ArtifactRef
+from mainspring.records.capsule import Import
 from mainspring.records.metrics import Medium, MetricSummary, Point
 from mainspring.records.plan import Cached
 from mainspring.records.runs import Attempt, Outcome, Run, Task, TaskError, Verdict
@@ -240,6 +241,18 @@ class Transaction(History, Protocol):
     def points_offset(self, attempt: str) -> int: ...
     def add_media(self, run: str, task: int, media: Sequence[Medium]) -> None: ...
     def delete_run(self, run: str) -> None: ...
+    def add_import(self, found: Import) -> None:
+        """Note that a run was made elsewhere; it goes with the run."""
+        ...
+
+    def restore(self, tasks: Sequence[Task], attempts: Sequence[Attempt]) -> None:
+        """Write what an engine elsewhere wrote of settled tasks (numbers, times, errors), and
+        their attempts, all of which have ended."""
+        ...
+
+    def add_divergences(self, run: str, found: Sequence[tuple[str, str, str]]) -> None:
+        """As `Reader.divergences` gives them."""
+        ...
 
 
 class Mentioned(msgspec.Struct, frozen=True, kw_only=True):
@@ -317,6 +330,10 @@ class Reader(History, Protocol):
         self, run: str, *, task: int | None = None, limit: int | None = None
     ) -> list[Medium]: ...
     def running_attempts(self, run: str) -> list[Attempt]: ...
+    def imported(self, run: str) -> Import | None:
+        """Where the run came from; None if it was made here."""
+        ...
+
     def referenced(self) -> set[str]:
         """Every blob digest that the store speaks of directly."""
         ...

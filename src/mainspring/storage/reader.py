@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mainspring.storage.decisions import DecisionReader
+from mainspring.storage.imports import ImportReader
 from mainspring.storage.metrics import MetricReader
 from mainspring.storage.queue import AttemptReader
 from mainspring.storage.results import ResultReader
@@ -28,6 +29,7 @@ class StoreReader(
     DecisionReader,
     MetricReader,
     SweepReader,
+    ImportReader,
 ):
     """Reads what is committed (records.stores.Reader, all but `version`)."""
 

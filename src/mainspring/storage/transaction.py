@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Generic, TypeVar
 
 from mainspring.storage.decisions import DecisionWriter
+from mainspring.storage.imports import ImportWriter
 from mainspring.storage.metrics import MetricWriter
 from mainspring.storage.queue import Claiming, Settling, Watching
 from mainspring.storage.results import ResultWriter
@@ -16,7 +17,15 @@ from mainspring.storage.tasks import TaskWriter
 
 
 class StoreTransaction(
-    RunWriter, TaskWriter, Claiming, Settling, Watching, ResultWriter, DecisionWriter, MetricWriter
+    RunWriter,
+    TaskWriter,
+    Claiming,
+    Settling,
+    Watching,
+    ResultWriter,
+    DecisionWriter,
+    MetricWriter,
+    ImportWriter,
 ):
     """One atomic set of changes (records.stores.Transaction)."""
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from mainspring.records.artifacts import ArtifactRef
+from mainspring.records.capsule import Import
 from mainspring.records.errors import NotFoundError
 from mainspring.records.metrics import Medium, MetricSummary, Point
 from mainspring.records.plan import Cached
@@ -164,6 +165,9 @@ class MemoryReader(MemoryHistory):
 
     def running_attempts(self, run: str) -> list[Attempt]:
         return self._now().at_work(run)
+
+    def imported(self, run: str) -> Import | None:
+        return self._now().imports.get(run)
 
     def referenced(self) -> set[str]:
         state = self._now()

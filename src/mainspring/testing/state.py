@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from mainspring.records.artifacts import ArtifactRef
+from mainspring.records.capsule import Import
 from mainspring.records.metrics import Medium, Point
 from mainspring.records.plan import Cached
 from mainspring.records.runs import Attempt, Run, Task, Verdict
@@ -50,6 +51,7 @@ class State:
         default_factory=dict[tuple[str, int, str, str], tuple[Point, ...]]
     )
     media: list[tuple[str, Medium]] = field(default_factory=list[tuple[str, Medium]])
+    imports: dict[str, Import] = field(default_factory=dict[str, Import])
 
     commits: int = 0
 

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from mainspring.records.artifacts import ArtifactRef
+from mainspring.records.capsule import Import
 from mainspring.records.errors import ConflictError
 from mainspring.records.metrics import Medium, Point
 from mainspring.records.plan import Cached
-from mainspring.records.runs import Run, Task, Verdict
+from mainspring.records.runs import Attempt, Run, Task, Verdict
 from mainspring.records.source import Static
 from mainspring.records.status import (
     RUN_ENDED,
@@ -141,6 +142,19 @@ class MemoryTransaction(MemoryQueue):
         path = self._state.task(task).path
         self._state.media += [(run, msgspec.structs.replace(m, task=path)) for m in media]
 
+    def add_import(self, found: Import) -> None:
+        if found.run in self._state.imports:
+            raise self._refused(ConflictError(f"run {found.run!r} was imported already"))
+        self._state.imports[found.run] = found
+
+    def restore(self, tasks: Sequence[Task], attempts: Sequence[Attempt]) -> None:
+        for task in tasks:
+            self._state.put(task)
+        self._state.attempts |= {attempt.id: attempt for attempt in attempts}
+
+    def add_divergences(self, run: str, found: Sequence[tuple[str, str, str]]) -> None:
+        self._state.divergences += [(run, *row) for row in found]
+
     def delete_run(self, run: str) -> None:
         state = self._state
         gone = state.run(run)
@@ -159,6 +173,7 @@ class MemoryTransaction(MemoryQueue):
         state.divergences = [row for row in state.divergences if row[0] != run]
         state.series = {name: points for name, points in state.series.items() if name[0] != run}
         state.media = [row for row in state.media if row[0] != run]
+        state.imports.pop(run, None)
 
 
 def _task_of(task: int, run: str, new: NewTask) -> Task:
