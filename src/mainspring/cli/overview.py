@@ -25,6 +25,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "artifacts": "list, preview and copy out what tasks have made",
     },
     "Share": {
+        "export": "write a run as one file that others can check and run again",
         "keys": "make keys to sign with, and say whose capsules you trust",
     },
     "Keep in order": {

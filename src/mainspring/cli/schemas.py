@@ -37,6 +37,7 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "doctor": views.DoctorView,
     "store": views.StoreView,
     "values": views.ValuesView,
+    "export": capsules.ExportView,
     "keys": capsules.KeysView,
     "error": ErrorView,
 }

@@ -20,7 +20,7 @@ Name = Annotated[str, msgspec.Meta(min_length=1, max_length=2_000)]
 Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
 Time = Annotated[float, msgspec.Meta(ge=0, lt=1e12)]
 Number = Annotated[float, msgspec.Meta(ge=-1e300, le=1e300)]
-Seed = Annotated[int, msgspec.Meta(ge=0, lt=1 << 63)]
+Seed = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 Blake3 = Annotated[str, msgspec.Meta(pattern=r"^blake3:[0-9a-f]{64}\Z")]
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 

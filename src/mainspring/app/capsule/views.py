@@ -19,3 +19,23 @@ class KeysView(View, frozen=True, kw_only=True):
 
     keys: list[KeyView]
     format: str = "mainspring.keys/1"
+
+
+class LeftOutView(View, frozen=True, kw_only=True):
+    """A value that a capsule names and does not hold."""
+
+    digest: str
+    size: int
+    why: str
+
+
+class ExportView(View, frozen=True, kw_only=True):
+    """`mainspring export`: what was written; `signer` is the id of the key, null for none."""
+
+    path: str
+    run: str
+    size: int
+    files: int
+    signer: str | None
+    left_out: list[LeftOutView]
+    format: str = "mainspring.export/1"
