@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from tests.contracts.store_counts import CountContract
+from tests.contracts.store_facts import FactContract
 from tests.contracts.store_history import HistoryContract, MetricContract
 from tests.contracts.store_imports import ImportContract
 from tests.contracts.store_queue import QueueContract
 from tests.contracts.store_records import RunContract, TransactionContract
+from tests.contracts.store_search import SearchContract
 
 from mainspring.records.stores import Store
 
@@ -25,6 +27,8 @@ class StoreSuite(
     CountContract,
     HistoryContract,
     MetricContract,
+    FactContract,
+    SearchContract,
     ImportContract,
 ):
     @pytest.fixture

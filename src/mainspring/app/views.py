@@ -304,6 +304,7 @@ class WasteView(View, frozen=True, kw_only=True):
     """`mainspring gc`: what was deleted, or with `--dry-run` would be.
 
     `count` things of `size` bytes, of which at most 1,000 are listed; `cut` is then ["items"].
+    `left` are containers whose engine could not be reached.
     """
 
     deleted: bool
@@ -311,6 +312,7 @@ class WasteView(View, frozen=True, kw_only=True):
     count: int
     size: int
     cut: list[str] = []
+    left: list[str] = []
     format: str = "mainspring.gc/1"
 
 

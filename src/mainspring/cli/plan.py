@@ -32,7 +32,7 @@ def command(
     parameters: dict[str, str],
     seed: int | None,
     force: tuple[str, ...],
-) -> None:
+) -> int:
     """Say what a run would do now, and why.
 
     PIPELINE is a name that mainspring.toml lists (default: the first), module:name, or a YAML
@@ -48,6 +48,7 @@ def command(
         invocation.emit(plan)
     else:
         write_plan(invocation.screen, plan)
+    return int(any(task.choice is Choice.FAIL for task in plan.tasks))
 
 
 def write_plan(screen: Screen, plan: Plan) -> None:

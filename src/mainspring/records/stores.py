@@ -10,6 +10,8 @@ import msgspec
 
 from mainspring.records.artifacts import ArtifactRef
 from mainspring.records.capsule import Import
+from mainspring.records.conditions import Search
+from mainspring.records.facts import Fact
 from mainspring.records.metrics import Medium, MetricSummary, Point
 from mainspring.records.plan import Cached
 from mainspring.records.runs import Attempt, Outcome, Run, Task, TaskError, Verdict
@@ -240,6 +242,14 @@ class Transaction(History, Protocol):
 
     def points_offset(self, attempt: str) -> int: ...
     def add_media(self, run: str, task: int, media: Sequence[Medium]) -> None: ...
+    def set_tags(self, run: str, tags: Mapping[str, str | None]) -> None:
+        """Set some of a run's tags; None takes one away. Raises NotFoundError."""
+        ...
+
+    def set_note(self, run: str, note: str) -> None:
+        """Set a run's note; an empty one takes it away. Raises NotFoundError."""
+        ...
+
     def delete_run(self, run: str) -> None: ...
     def add_import(self, found: Import) -> None:
         """Note that a run was made elsewhere; it goes with the run."""
@@ -277,6 +287,10 @@ class Reader(History, Protocol):
         ...
 
     def runs(self, want: RunFilter) -> list[Run]: ...
+    def search(self, want: Search) -> list[Run]:
+        """Runs of which a condition holds, in the order that is asked for."""
+        ...
+
     def spec(self, digest: str) -> bytes: ...
     def driver(self, run: str) -> str | None: ...
     def tasks(
@@ -329,6 +343,15 @@ class Reader(History, Protocol):
     def media(
         self, run: str, *, task: int | None = None, limit: int | None = None
     ) -> list[Medium]: ...
+    def facts(self, runs: Sequence[str]) -> dict[str, dict[str, Fact]]:
+        """What is found of each run (records/facts.py): last values of metrics as they are
+        logged, those of reused tasks from the run's end on, parameters, and tags."""
+        ...
+
+    def notes(self, runs: Sequence[str]) -> dict[str, str]:
+        """The notes of those that have one."""
+        ...
+
     def running_attempts(self, run: str) -> list[Attempt]: ...
     def imported(self, run: str) -> Import | None:
         """Where the run came from; None if it was made here."""

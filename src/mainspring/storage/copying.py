@@ -24,7 +24,7 @@ from mainspring.storage.sessions import Row
 
 TABLES = (  # each after those that it refers to
     "specs", "statics", "runs", "tasks", "edges", "attempts", "artifacts", "results",
-    "divergences", "expected", "decisions", "series", "points", "media",
+    "divergences", "expected", "decisions", "series", "points", "media", "facts", "notes",
     "imports",
 )  # fmt: skip
 BATCH = 1_000

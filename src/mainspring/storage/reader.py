@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from mainspring.storage.decisions import DecisionReader
+from mainspring.storage.facts import FactReader
 from mainspring.storage.imports import ImportReader
 from mainspring.storage.metrics import MetricReader
 from mainspring.storage.queue import AttemptReader
 from mainspring.storage.results import ResultReader
 from mainspring.storage.rows import outputs_of
 from mainspring.storage.runs import RunReader
+from mainspring.storage.search import SearchReader
 from mainspring.storage.statements import statements
 from mainspring.storage.sweep import SweepReader
 from mainspring.storage.tasks import TaskReader
@@ -29,6 +31,8 @@ class StoreReader(
     DecisionReader,
     MetricReader,
     SweepReader,
+    FactReader,
+    SearchReader,
     ImportReader,
 ):
     """Reads what is committed (records.stores.Reader, all but `version`)."""

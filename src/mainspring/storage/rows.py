@@ -12,6 +12,7 @@ import msgspec
 from mainspring.records.artifacts import ArtifactRef
 from mainspring.records.canonical import canonical
 from mainspring.records.errors import StoreError
+from mainspring.records.facts import Fact
 from mainspring.records.plan import Cached
 from mainspring.records.runs import Attempt, Run, Task, TaskError, Usage, Verdict
 from mainspring.records.source import Static
@@ -284,6 +285,12 @@ def key_parts_of(row: Row | None) -> KeyParts | None:
 def verdict_of(body: str, digest: str) -> Verdict:
     """The verdict of a decision's body."""
     return msgspec.convert({**from_free_json(body), "digest": digest}, Verdict)
+
+
+def fact_row(run: str, name: str, fact: Fact) -> Row:
+    """A fact as the values of the statement `add` of sql/facts.sql."""
+    number, text = (None, fact) if isinstance(fact, str) else (fact, None)
+    return (name, number, text, run)
 
 
 def number(value: float | None) -> float:

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Generic, TypeVar
 
 from mainspring.storage.decisions import DecisionWriter
+from mainspring.storage.facts import FactWriter
 from mainspring.storage.imports import ImportWriter
 from mainspring.storage.metrics import MetricWriter
 from mainspring.storage.queue import Claiming, Settling, Watching
@@ -25,6 +26,7 @@ class StoreTransaction(
     ResultWriter,
     DecisionWriter,
     MetricWriter,
+    FactWriter,
     ImportWriter,
 ):
     """One atomic set of changes (records.stores.Transaction)."""

@@ -16,6 +16,7 @@ from mainspring.records.status import TaskStatus
 from mainspring.records.stores import KeyParts, Mentioned, RunFilter
 from mainspring.storage.runs import no_latest, pick_run
 from mainspring.storage.tasks import no_path
+from mainspring.testing.facts import MemoryFacts
 from mainspring.testing.state import State
 
 T = TypeVar("T")
@@ -44,7 +45,7 @@ class MemoryHistory:
         return {node: wall for (p, node), wall in self._now().expected.items() if p == pipeline}
 
 
-class MemoryReader(MemoryHistory):
+class MemoryReader(MemoryHistory, MemoryFacts):
     """Reads what is committed (records.stores.Reader)."""
 
     def run(self, run: str) -> Run:

@@ -11,6 +11,7 @@ import msgspec
 
 from mainspring.records.artifacts import ArtifactRef
 from mainspring.records.capsule import Import
+from mainspring.records.facts import Fact
 from mainspring.records.metrics import Medium, Point
 from mainspring.records.plan import Cached
 from mainspring.records.runs import Attempt, Run, Task, Verdict
@@ -51,6 +52,10 @@ class State:
         default_factory=dict[tuple[str, int, str, str], tuple[Point, ...]]
     )
     media: list[tuple[str, Medium]] = field(default_factory=list[tuple[str, Medium]])
+    facts: dict[str, dict[str, tuple[Fact, int | None]]] = field(
+        default_factory=dict[str, dict[str, "tuple[Fact, int | None]"]]
+    )
+    notes: dict[str, str] = field(default_factory=dict[str, str])
     imports: dict[str, Import] = field(default_factory=dict[str, Import])
 
     commits: int = 0

@@ -77,3 +77,7 @@ FROM runs r
 WHERE status IN ('running', 'waiting', 'paused')
   AND EXISTS (SELECT 1 FROM tasks t WHERE t.run = r.id)
   AND NOT EXISTS (SELECT 1 FROM tasks t WHERE t.run = r.id AND t.status IN {unsettled})
+
+-- name: facts
+SELECT 'run ' || run || ': the fact ' || name || ' is not one number or one text'
+FROM facts WHERE (number IS NULL) = (text IS NULL)
