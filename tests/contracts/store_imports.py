@@ -6,8 +6,8 @@ import msgspec
 import pytest
 from tests.contracts.store_builders import S, a_run, attempt, new, ref
 
-from mainspring.records.capsule import Import
 from mainspring.records.errors import ConflictError
+from mainspring.records.imports import Import
 from mainspring.records.runs import TaskError, Usage
 from mainspring.records.status import AttemptStatus, RunStatus
 from mainspring.records.stores import Store

@@ -161,19 +161,3 @@ class PastPoints(msgspec.Struct, frozen=True, kw_only=True):
     task: Name
     name: Name
     points: tuple[tuple[float | None, float | str | None, float], ...]
-
-
-class Import(msgspec.Struct, frozen=True, kw_only=True):
-    """That a run was made elsewhere: from which capsule it came, and who vouched for it.
-
-    `capsule` is the SHA-256 of its `capsule.json`. `signer` is a key's id, "" if nobody signed;
-    `signer_name` is what the importer called that key. With `pickles` it was let in although some
-    of its values run code when they are loaded.
-    """
-
-    run: str
-    capsule: str
-    signer: str
-    signer_name: str
-    pickles: bool
-    at: float

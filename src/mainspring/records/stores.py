@@ -9,9 +9,9 @@ from typing import Protocol
 import msgspec
 
 from mainspring.records.artifacts import ArtifactRef
-from mainspring.records.capsule import Import
 from mainspring.records.conditions import Search
 from mainspring.records.facts import Fact
+from mainspring.records.imports import ImportReads, ImportWrites
 from mainspring.records.metrics import Medium, MetricSummary, Point
 from mainspring.records.plan import Cached
 from mainspring.records.runs import Attempt, Outcome, Run, Task, TaskError, Verdict
@@ -82,7 +82,7 @@ class History(Protocol):
         ...
 
 
-class Transaction(History, Protocol):
+class Transaction(History, ImportWrites, Protocol):
     """One atomic set of changes. Times are seconds since the epoch."""
 
     def add_run(self, run: Run, spec: bytes) -> None: ...
@@ -251,18 +251,6 @@ class Transaction(History, Protocol):
         ...
 
     def delete_run(self, run: str) -> None: ...
-    def add_import(self, found: Import) -> None:
-        """Note that a run was made elsewhere; it goes with the run."""
-        ...
-
-    def restore(self, tasks: Sequence[Task], attempts: Sequence[Attempt]) -> None:
-        """Write what an engine elsewhere wrote of settled tasks (numbers, times, errors), and
-        their attempts, all of which have ended."""
-        ...
-
-    def add_divergences(self, run: str, found: Sequence[tuple[str, str, str]]) -> None:
-        """As `Reader.divergences` gives them."""
-        ...
 
 
 class Mentioned(msgspec.Struct, frozen=True, kw_only=True):
@@ -278,7 +266,7 @@ class Mentioned(msgspec.Struct, frozen=True, kw_only=True):
     sources: list[tuple[str, str]]
 
 
-class Reader(History, Protocol):
+class Reader(History, ImportReads, Protocol):
     """Everything that is asked of the past, outside of a transaction."""
 
     def run(self, run: str) -> Run: ...
@@ -353,10 +341,6 @@ class Reader(History, Protocol):
         ...
 
     def running_attempts(self, run: str) -> list[Attempt]: ...
-    def imported(self, run: str) -> Import | None:
-        """Where the run came from; None if it was made here."""
-        ...
-
     def referenced(self) -> set[str]:
         """Every blob digest that the store speaks of directly."""
         ...

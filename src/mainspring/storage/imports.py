@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mainspring.records.capsule import Import
+from mainspring.records.imports import Import
 from mainspring.records.runs import Attempt, Task
 from mainspring.storage.nouns import Reading, Writing
 from mainspring.storage.rows import attempt_row, json_or_null

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from mainspring.records.artifacts import ArtifactRef
-from mainspring.records.capsule import Import
 from mainspring.records.errors import NotFoundError
+from mainspring.records.imports import Import
 from mainspring.records.metrics import Medium, MetricSummary, Point
 from mainspring.records.plan import Cached
 from mainspring.records.runs import Attempt, Run, Task, Verdict

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from mainspring.records.artifacts import ArtifactRef
-from mainspring.records.capsule import Import
 from mainspring.records.facts import Fact
+from mainspring.records.imports import Import
 from mainspring.records.metrics import Medium, Point
 from mainspring.records.plan import Cached
 from mainspring.records.runs import Attempt, Run, Task, Verdict

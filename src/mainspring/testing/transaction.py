@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from mainspring.records.artifacts import ArtifactRef
-from mainspring.records.capsule import Import
 from mainspring.records.errors import ConflictError
 from mainspring.records.facts import number_fact, parameter_facts
+from mainspring.records.imports import Import
 from mainspring.records.metrics import Medium, Point
 from mainspring.records.plan import Cached
 from mainspring.records.runs import Attempt, Run, Task, Verdict
