@@ -26,6 +26,7 @@ GROUPS: dict[str, dict[str, str]] = {
     },
     "Share": {
         "export": "write a run as one file that others can check and run again",
+        "import": "put a run of somebody else on record, once it is checked",
         "keys": "make keys to sign with, and say whose capsules you trust",
     },
     "Keep in order": {

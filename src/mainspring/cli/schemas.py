@@ -38,6 +38,7 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "store": views.StoreView,
     "values": views.ValuesView,
     "export": capsules.ExportView,
+    "import": capsules.ImportView,
     "keys": capsules.KeysView,
     "error": ErrorView,
 }

@@ -137,6 +137,8 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
     verdicts: tuple[PastVerdict, ...] = ()
     divergences: tuple[PastDivergence, ...] = ()
     media: tuple[PastMedium, ...] = ()
+    tags: dict[Name, Text] = {}
+    note: Text = ""
 
 
 class Capsule(msgspec.Struct, frozen=True, kw_only=True):

@@ -67,7 +67,7 @@ def main(n: int = 3, mode: str = "plain"):
     return {"total": found, "matrix": matrix(n), "files": files(n), "words": words(xs=xs)}
 
 
-words = command("wc -c {inputs.xs} > {outputs.count}", outputs={"count": "count.txt"}, shell=True)
+words = command("wc -c < {inputs.xs} > {outputs.count}", outputs={"count": "count.txt"}, shell=True)
 '''
 
 

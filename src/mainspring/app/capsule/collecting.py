@@ -42,6 +42,8 @@ def past_of(project: Project, run: Run) -> capsule.Past:
             for task, output, source in read.divergences(run.id)
         ),
         media=tuple(_media(read, run.id, by_path, numbers)),
+        tags=_tags(read, run.id),
+        note=read.notes([run.id]).get(run.id, ""),
     )
 
 
@@ -133,6 +135,12 @@ def _media(
             mime=medium.mime,
             step=medium.step,
         )
+
+
+def _tags(read: Reader, run: str) -> dict[str, str]:
+    facts = read.facts([run]).get(run, {})
+    start = "tags."
+    return {n.removeprefix(start): str(f) for n, f in sorted(facts.items()) if n.startswith(start)}
 
 
 def metric_lines(read: Reader, run: str) -> Iterator[bytes]:

@@ -39,3 +39,23 @@ class ExportView(View, frozen=True, kw_only=True):
     signer: str | None
     left_out: list[LeftOutView]
     format: str = "mainspring.export/1"
+
+
+class ImportView(View, frozen=True, kw_only=True):
+    """`mainspring import`. With `present` the run was here already; `values` were not, and are now.
+
+    `signer` is the id of the key that vouches for it, `signer_name` what it is called here;
+    `pickles` are the formats of values that run code when they are loaded.
+    """
+
+    run: str
+    pipeline: str
+    status: str
+    tasks: int
+    present: bool
+    values: int
+    signer: str | None
+    signer_name: str | None
+    pickles: list[str]
+    left_out: list[LeftOutView]
+    format: str = "mainspring.import/1"
