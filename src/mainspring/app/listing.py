@@ -37,4 +37,5 @@ def run_view(project: Project, run: Run) -> views.RunView:
         parent=run.parent,
         reason=run.reason,
         working=run.status in _AT_WORK and project.is_driven(run.id),
+        environment=run.environment,
     )

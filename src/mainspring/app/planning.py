@@ -54,6 +54,8 @@ def make_plan(
     context = make_context(
         project, spec.name, snapshot, run_seed, project.store.read, frozenset(force)
     )
+    for work in work_of(spec):  # a bad lock is found now, not when its step is reached
+        context.lock(work)
     frame = Frame(spec=digest_bytes(data), snapshot=snapshot, parameters=dict(parameters))
     plan = build(spec, frame, context)
     return Planned(plan=plan, spec=spec, spec_bytes=data, context=context)
@@ -80,6 +82,7 @@ def make_context(
         class_digest=code.class_digest,
         now=time.time,
         force=force,
+        lock=code.lock,
     )
 
 

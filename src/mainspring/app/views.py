@@ -21,7 +21,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunView(View, frozen=True, kw_only=True):
-    """A run. `spec` and `snapshot` are digests; `seconds` counts up while it runs.
+    """A run. `spec`, `snapshot` and `environment` are digests; `seconds` counts up while it runs.
 
     `working` says whether a live engine works on it: a run that is `running` but not working was
     interrupted, and `resume` goes on with it.
@@ -42,6 +42,7 @@ class RunView(View, frozen=True, kw_only=True):
     parent: str | None
     reason: str | None
     working: bool = False
+    environment: str | None = None
 
 
 class TaskView(View, frozen=True, kw_only=True):

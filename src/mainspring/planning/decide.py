@@ -28,6 +28,7 @@ from mainspring.records.artifacts import (
     Stored,
 )
 from mainspring.records.canonical import digest_bytes
+from mainspring.records.environments import Lock
 from mainspring.records.errors import DefinitionError, MainspringError, StoreUnavailableError
 from mainspring.records.expressions import Expression, from_tree, reference, references
 from mainspring.records.plan import Cached
@@ -44,8 +45,9 @@ class Context(msgspec.Struct):
     `static` gives the input-independent part of a node's key and its digest. `source_digest`
     gives the digest of a project file (or listing) in the run's snapshot, or "absent";
     `value_digest` and `class_digest` that of the project's code that a stored value, or a class,
-    brings with it. `force` names the templates that must run whatever the cache says
-    (`tune/`: all that is inside of `tune`). `now` is seconds since the epoch.
+    brings with it. `lock` is that of a step's own environment. `force` names the templates that
+    must run whatever the cache says (`tune/`: all that is inside of `tune`). `now` is seconds since
+    the epoch.
     """
 
     pipeline: str
@@ -58,6 +60,7 @@ class Context(msgspec.Struct):
     class_digest: Callable[[str], str]
     now: Callable[[], float]
     force: frozenset[str] = frozenset()
+    lock: Callable[[StepNode | CommandNode], Lock | None] = lambda _: None
 
 
 class Skip(msgspec.Struct, frozen=True):
@@ -87,6 +90,7 @@ class Keyed(msgspec.Struct, frozen=True, kw_only=True):
     inputs: dict[str, Input]
     digests: dict[str, tuple[str, str]]
     image: str = ""
+    lock: Lock | None = None
 
 
 class Reuse(msgspec.Struct, frozen=True):
@@ -336,7 +340,10 @@ def _keyed(
         seed = work.options.seed
     key = task_key(static, digests, seed)
     image = found.options.get("image", "")
-    return Keyed(key=key, static=static, seed=seed, inputs=inputs, digests=digests, image=image)
+    return Keyed(
+        key=key, static=static, seed=seed, inputs=inputs, digests=digests, image=image,
+        lock=context.lock(work),
+    )  # fmt: skip
 
 
 def _code_of(value: Input, context: Context) -> str:

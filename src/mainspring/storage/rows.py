@@ -125,7 +125,7 @@ def run_row(run: Run) -> Row:
     return (
         run.id, run.pipeline, run.status.value, run.wish.value, run.spec, run.snapshot,
         free_json(run.parameters), str(run.seed), run.created, run.started, run.ended,
-        run.parent, run.reason, free_json(list(run.forced)),
+        run.parent, run.reason, free_json(list(run.forced)), run.environment,
     )  # fmt: skip
 
 
@@ -147,6 +147,7 @@ def run_of(row: Row) -> Run:
         parent=row[11],
         reason=row[12],
         forced=tuple(from_free_json(row[13])),
+        environment=row[14],
     )
 
 

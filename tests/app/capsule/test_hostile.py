@@ -445,6 +445,34 @@ def test_a_source_that_leads_outside(
     assert offence(there, made, trusting(world)) == "path traversal"
 
 
+@pytest.mark.parametrize(
+    ("path", "word"),
+    [
+        ("../../evil.toml", "path traversal"),
+        ("/etc/evil.toml", "absolute path"),
+        ("a\\b", "backslash in a name"),
+        ("other.toml", "records that do not agree"),
+    ],
+)
+def test_a_lock_that_leads_outside(
+    world: World, there: Project, tmp_path: Path, path: str, word: str
+) -> None:
+    digests: list[str] = []
+
+    def change(files: Files) -> None:
+        found = json.loads(files[packing.ENVIRONMENT])
+        lock = found["lock"]
+        lock["files"] = {path: next(iter(lock["files"].values()))}
+        files[packing.ENVIRONMENT] = json.dumps(found).encode()
+        digests.append(blake(files[packing.ENVIRONMENT]))
+
+    made = forged(
+        world.capsule, tmp_path / "x.zip", world.key, files=change,
+        records=lambda found: found["past"]["run"].update(environment=digests[0]),
+    )  # fmt: skip
+    assert offence(there, made, trusting(world)) == word
+
+
 def test_a_file_that_nothing_speaks_of(world: World, there: Project, tmp_path: Path) -> None:
     path = forged(
         world.capsule, tmp_path / "x.zip", world.key,

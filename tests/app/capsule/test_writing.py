@@ -15,6 +15,7 @@ from tests.services.referees import Referees, install
 from mainspring.app.capsule import packing
 from mainspring.app.capsule.writing import export
 from mainspring.records.capsule import Capsule
+from mainspring.records.environments import decode
 from mainspring.records.errors import CapsuleError, ConflictError
 from mainspring.records.status import RunStatus
 from mainspring.storage.archive import Archive
@@ -96,6 +97,18 @@ def test_people_find_what_they_look_for(world: World) -> None:
     assert "enough" in card
     # Two names that a Mac takes for one: only one file can have its own.
     assert ("source/Makefile" in names) != ("source/makefile" in names)
+
+
+def test_what_it_ran_in_is_there(world: World) -> None:
+    found = read(world.capsule)
+    paths = {file.path: file for file in found.files}
+    assert paths[packing.ENVIRONMENT].blake3 == world.run.environment
+    with zipfile.ZipFile(world.capsule) as capsule:
+        said = decode(capsule.read(packing.ENVIRONMENT))
+        assert "numpy" in said.packages
+        assert said.lock is not None
+        assert set(said.blobs()) <= {file.blake3 for file in found.files}
+        assert b"numpy" in capsule.read(packing.LOCKS + said.lock.main)
 
 
 def test_large_values_can_stay_away(world: World, tmp_path: Path, monkeypatch: object) -> None:

@@ -29,6 +29,7 @@ _ABOUT = {
     packing.SEAL: "SLSA provenance as an in-toto statement in a DSSE envelope",
     packing.MANIFEST: "The files of the source, with their digests",
     packing.SPEC: "The pipeline's exact spec",
+    packing.ENVIRONMENT: "What the run ran in: its lock, interpreter, machine and libraries",
     packing.METRICS: "Every point of every metric that was logged",
 }
 

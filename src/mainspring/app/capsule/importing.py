@@ -35,6 +35,7 @@ from mainspring.app.project import Project
 from mainspring.records.artifacts import ArtifactRef
 from mainspring.records.canonical import canonical, digest_bytes
 from mainspring.records.capsule import PackedFile, Past
+from mainspring.records.environments import Environment
 from mainspring.records.errors import (
     BlobError,
     CapsuleError,
@@ -45,13 +46,13 @@ from mainspring.records.errors import (
 from mainspring.records.imports import Import
 from mainspring.records.source import Manifest
 from mainspring.records.spec import PipelineSpec
-from mainspring.storage.archive import Archive
+from mainspring.storage.archive import Archive, name_offence
 from mainspring.storage.blobs import LocalBlobs
 from mainspring.storage.serializers.safety import Examined
 from mainspring.storage.sums import Sums
 
 STAGING = "import-"
-HELD = (packing.SOURCE, packing.ARTIFACTS, packing.BLOBS)
+HELD = (packing.ENVIRONMENT, packing.LOCKS, packing.SOURCE, packing.ARTIFACTS, packing.BLOBS)
 
 
 def take(project: Project, path: Path, trust: Trust) -> ImportView:
@@ -144,7 +145,7 @@ class _Taking:
                 self._examine(examined, ref, f"{task.path}.{name}")
         media = {medium.digest for medium in capsule.past.media}
         outputs = {ref.digest for task in capsule.past.tasks for ref in task.outputs.values()}
-        wanted = source | media | outputs | examined.needs
+        wanted = source | media | outputs | examined.needs | self._environment()
         known = held | {found.digest for found in capsule.left_out}
         self._refuse("missing file", wanted - known)
         self._refuse("file that nothing speaks of", held - wanted)
@@ -158,6 +159,24 @@ class _Taking:
                 hint="if you trust who made it with that: --allow-pickle. Nothing is loaded before "
                 "a step takes such a value",
             )
+
+    def _environment(self) -> set[str]:
+        """The digests of what the run ran in; the files of a lock have sound names."""
+        digest = self._found.capsule.past.run.environment
+        if digest is None:
+            return set()
+        data = self._archive.read(packing.ENVIRONMENT, LARGEST_SPEC)
+        if digest_bytes(data) != digest:
+            raise self._archive.refusal("wrong digest", packing.ENVIRONMENT)
+        found = decoded(self._archive, packing.ENVIRONMENT, data, Environment)
+        for lock in (*([found.lock] if found.lock else []), *found.steps.values()):
+            for name in (lock.main, *lock.files):
+                offence = name_offence(name)
+                if offence:
+                    raise self._archive.refusal(offence, f"{name[:200]!a} of a lock")
+            if lock.main not in lock.files:
+                raise self._archive.refusal("records that do not agree", "a lock without its file")
+        return {digest, *found.blobs()}
 
     def metrics(self) -> Iterator[bytes]:
         """The metrics, in pieces."""

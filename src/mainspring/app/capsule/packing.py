@@ -15,6 +15,7 @@ from mainspring.app.project import Project
 from mainspring.records.artifacts import ArtifactRef
 from mainspring.records.canonical import digest_bytes
 from mainspring.records.capsule import LeftOut, Past
+from mainspring.records.environments import Environment
 from mainspring.records.errors import BlobError, CapsuleError, SerializationError
 from mainspring.records.notebook import is_notebook
 from mainspring.records.source import Manifest
@@ -28,10 +29,10 @@ LARGE = 1 << 20
 SOURCE, ARTIFACTS, BLOBS = "source/", "artifacts/", "blobs/"
 MANIFEST, SPEC, WORKFLOW = "source.json", "pipeline.json", "pipeline.yaml"
 README, CARD, METRICS = "README.md", "MODEL_CARD.md", "metrics.jsonl"
-CRATE = "ro-crate-metadata.json"
+CRATE, ENVIRONMENT, LOCKS = "ro-crate-metadata.json", "environment.json", "environment/"
 CAPSULE, SEAL, SIGNER = "capsule.json", "provenance.dsse.json", "signer.pem"
 RESERVED = frozenset(
-    (MANIFEST, SPEC, WORKFLOW, README, CARD, METRICS, CRATE, CAPSULE, SEAL, SIGNER)
+    (MANIFEST, SPEC, ENVIRONMENT, WORKFLOW, README, CARD, METRICS, CRATE, CAPSULE, SEAL, SIGNER)
 )
 
 _ODD = re.compile(r"[^A-Za-z0-9._-]+")
@@ -87,6 +88,18 @@ class Parcel:
         """Add a blob under just this name."""
         self.items[path] = Item(path=path, digest=digest, size=size)
         self._held[digest] = path
+
+    def add_environment(self, digest: str, environment: Environment) -> None:
+        """Add what the run ran in: the record, and the files of its locks."""
+        self.add_blob_as(ENVIRONMENT, digest, self._size(digest))
+        locks = {"": environment.lock} if environment.lock else {}
+        for step, lock in {**locks, **environment.steps}.items():
+            folder = f"{LOCKS}{_plain(step)}/" if step else LOCKS
+            for name, found in lock.files.items():
+                self.add_blob(folder + name, found, self._size(found))
+
+    def _size(self, digest: str) -> int:
+        return self._project.blobs.path(digest).stat().st_size
 
     def add_artifacts(self, past: Past) -> None:
         """Add every output, what it refers to, and the figures and tables that were logged."""
@@ -171,6 +184,7 @@ def _named_parts(
 def check_code(spec: PipelineSpec, manifest: Manifest) -> None:
     """Raise CapsuleError for a step whose code is not in the source."""
     known = {file.path for file in manifest.files}
+    known.update(folder for file in manifest.files for folder in _above(file.path))
     for work in work_of(spec):
         for need, places in _needs(work, manifest.roots):
             if not known.intersection(places):
@@ -187,7 +201,7 @@ def _needs(
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
     """What a step is made of, and where in the source that may be."""
     if work.options.environment is not None:
-        yield work.options.environment, (work.options.environment,)
+        yield work.options.environment, (work.options.environment.rstrip("/"),)
     if isinstance(work, CommandNode):
         yield from ((path, (path,)) for path in work.files)
         return

@@ -12,7 +12,15 @@ from typing import Any
 
 import msgspec
 
-from mainspring.app.capsule.packing import ARTIFACTS, BLOBS, CAPSULE, CRATE, MANIFEST, SPEC
+from mainspring.app.capsule.packing import (
+    ARTIFACTS,
+    BLOBS,
+    CAPSULE,
+    CRATE,
+    ENVIRONMENT,
+    MANIFEST,
+    SPEC,
+)
 from mainspring.records.canonical import canonical
 from mainspring.records.capsule import LeftOut, PackedFile, Past
 
@@ -95,7 +103,8 @@ def _details(past: Past, files: Mapping[str, PackedFile], program: str) -> dict[
 def _dependencies(past: Past, files: Mapping[str, PackedFile]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [
         {"name": name, "uri": f"urn:mainspring:{name}", "digest": _digests(files[name])}
-        for name in (MANIFEST, SPEC)
+        for name in (MANIFEST, SPEC, ENVIRONMENT)
+        if name in files
     ]
     versions: dict[str, str] = {}
     for static in past.statics.values():

@@ -22,6 +22,7 @@ from mainspring.app.running import load_spec
 from mainspring.definition import yaml_writer
 from mainspring.records.canonical import canonical
 from mainspring.records.capsule import Capsule, PackedFile, Past
+from mainspring.records.environments import decode
 from mainspring.records.errors import ConflictError, MainspringError
 from mainspring.records.runs import Run
 from mainspring.records.source import Manifest
@@ -105,6 +106,9 @@ class _Writing:
         read, parcel = self._project.store.read, self.parcel
         size = self._project.blobs.path(run.snapshot).stat().st_size
         parcel.add_manifest(run.snapshot, self.manifest, size)
+        if run.environment is not None:
+            found = decode(self._project.blobs.read(run.environment))
+            parcel.add_environment(run.environment, found)
         parcel.add_data(packing.SPEC, read.spec(run.spec))
         parcel.add_data(packing.WORKFLOW, yaml_writer.dump(self.spec).encode())
         parcel.add_data(packing.README, readme(self.past, PROGRAM).encode())
