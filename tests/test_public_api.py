@@ -10,7 +10,7 @@ import mainspring
 
 NAMES = {
     "MainspringError", "Run", "__version__", "checkpoint", "command", "container", "context",
-    "figure", "init", "log", "notebook", "output", "pipeline", "repeat", "rng", "step",
+    "figure", "init", "log", "notebook", "output", "pipeline", "repeat", "rng", "runs", "step",
     "stored_as", "table", "when", "workdir",
 }  # fmt: skip
 REFERENCE = Path(__file__).parents[1] / "docs/reference/python.md"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from tests.contracts.store_counts import CountContract
+from tests.contracts.store_datasets import DatasetContract
 from tests.contracts.store_facts import FactContract
 from tests.contracts.store_history import HistoryContract, MetricContract
 from tests.contracts.store_imports import ImportContract
@@ -29,6 +30,7 @@ class StoreSuite(
     MetricContract,
     FactContract,
     SearchContract,
+    DatasetContract,
     ImportContract,
 ):
     @pytest.fixture

@@ -7,7 +7,17 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from tests.contracts.store_builders import S, a_run, cached, figure, new, outcome, start, verdict
+from tests.contracts.store_builders import (
+    S,
+    a_run,
+    cached,
+    dataset_version,
+    figure,
+    new,
+    outcome,
+    start,
+    verdict,
+)
 from tests.services.postgres import Postgres
 
 from mainspring.records.errors import ConflictError, StoreError
@@ -39,6 +49,10 @@ def fill(store: Store) -> None:
         tx.add_result(cached(digest="3", run="r2", impure=()))
         tx.add_verdict(verdict())
         tx.add_verdict(verdict(name=ODD))
+        tx.add_dataset_version(dataset_version(message=ODD, profile="blake3:p"))
+        tx.add_dataset_version(dataset_version("2", rows=3, pinned=True))
+        tx.delete_dataset_version("digits", 1)
+        tx.add_dataset_version(dataset_version(origin=ODD))
 
 
 def contents(path: Path) -> dict[str, list[tuple[object, ...]]]:
@@ -69,6 +83,7 @@ def test_there_and_back_again(tmp_path: Path, postgres: Postgres) -> None:
             assert tx.add_tasks("r3", [new("a")])[0] > 2
             tx.add_verdict(verdict(run="r3"))
             tx.add_result(cached(run="r3"))
+            assert tx.add_dataset_version(dataset_version()).number == 4
     finally:
         copied.close()
 

@@ -24,7 +24,8 @@ class RunView(View, frozen=True, kw_only=True):
     """A run. `spec`, `snapshot` and `environment` are digests; `seconds` counts up while it runs.
 
     `working` says whether a live engine works on it: a run that is `running` but not working was
-    interrupted, and `resume` goes on with it.
+    interrupted, and `resume` goes on with it. `metrics` are their last values (null for "not a
+    number"), `data` the versions that names of data stood for, both as conditions see them.
     """
 
     id: str
@@ -42,6 +43,10 @@ class RunView(View, frozen=True, kw_only=True):
     parent: str | None
     reason: str | None
     working: bool = False
+    metrics: dict[str, float | None] = {}
+    data: dict[str, str] = {}
+    tags: dict[str, str] = {}
+    note: str | None = None
     environment: str | None = None
 
 

@@ -58,6 +58,8 @@ def write_head(
         "imported": _origin(imported) if imported else "",
         "asked for": run.wish if run.wish != "run" else "",
         "reason": run.reason or "",
+        "tags": wording.tags(run.tags),
+        "note": run.note or "",
         "tasks": wording.tally(counts),
         "go on": f"mainspring resume {run.id}" if wording.run_status(run) in _RESUMABLE else "",
     }

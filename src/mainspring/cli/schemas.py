@@ -14,7 +14,9 @@ from typing import Any, cast
 import msgspec
 
 from mainspring.app import views
+from mainspring.app.annotations import AnnotationsView
 from mainspring.app.capsule import views as capsules
+from mainspring.app.data import views as data_views
 from mainspring.cli.complaint import ErrorView
 from mainspring.records.plan import Plan
 
@@ -29,6 +31,7 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "engine": views.EngineView,
     "why": views.WhyView,
     "diff": views.DiffView,
+    "annotations": AnnotationsView,
     "log": views.LogLine,
     "artifacts": views.ArtifactsView,
     "preview": views.PreviewView,
@@ -37,6 +40,11 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "doctor": views.DoctorView,
     "store": views.StoreView,
     "values": views.ValuesView,
+    "data-added": data_views.AddedView,
+    "datasets": data_views.DatasetsView,
+    "dataset": data_views.DatasetView,
+    "data-check": data_views.DatasetCheckView,
+    "data-checkout": data_views.CheckoutView,
     "export": capsules.ExportView,
     "import": capsules.ImportView,
     "keys": capsules.KeysView,

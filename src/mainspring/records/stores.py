@@ -10,6 +10,7 @@ import msgspec
 
 from mainspring.records.artifacts import ArtifactRef
 from mainspring.records.conditions import Search
+from mainspring.records.datasets import DatasetReads, DatasetWrites
 from mainspring.records.facts import Fact
 from mainspring.records.imports import ImportReads, ImportWrites
 from mainspring.records.metrics import Medium, MetricSummary, Point
@@ -82,7 +83,7 @@ class History(Protocol):
         ...
 
 
-class Transaction(History, ImportWrites, Protocol):
+class Transaction(History, DatasetWrites, ImportWrites, Protocol):
     """One atomic set of changes. Times are seconds since the epoch."""
 
     def add_run(self, run: Run, spec: bytes) -> None: ...
@@ -256,7 +257,8 @@ class Transaction(History, ImportWrites, Protocol):
 class Mentioned(msgspec.Struct, frozen=True, kw_only=True):
     """What a part of the records speaks of.
 
-    `blobs` are (run, digest, format, size), with an empty format where none is on record;
+    `blobs` are (run, digest, format, size), with an empty format where none is on record, and an
+    empty run where they are of a dataset;
     `attempts` (run, attempt, whether it has ended); `sources` (run, run whose result it reused).
     """
 
@@ -266,7 +268,7 @@ class Mentioned(msgspec.Struct, frozen=True, kw_only=True):
     sources: list[tuple[str, str]]
 
 
-class Reader(History, ImportReads, Protocol):
+class Reader(History, DatasetReads, ImportReads, Protocol):
     """Everything that is asked of the past, outside of a transaction."""
 
     def run(self, run: str) -> Run: ...

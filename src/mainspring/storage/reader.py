@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mainspring.storage.datasets import DatasetReader
 from mainspring.storage.decisions import DecisionReader
 from mainspring.storage.facts import FactReader
 from mainspring.storage.imports import ImportReader
@@ -19,6 +20,7 @@ _DIGESTS = (
     statements("runs")["snapshots"],
     statements("tasks")["digests"],
     statements("metrics")["digests"],
+    statements("datasets")["manifests"],
 )
 _RESULTS = statements("results")["outputs"]
 
@@ -30,6 +32,7 @@ class StoreReader(
     ResultReader,
     DecisionReader,
     MetricReader,
+    DatasetReader,
     SweepReader,
     FactReader,
     SearchReader,

@@ -9,6 +9,7 @@ from mainspring.storage.statements import statements
 
 _SQL = statements("sweep")
 _RUNS = statements("runs")["numbered"]
+_NAMES = ("outputs", "inputs", "media", "results", "attempts", "sources", "datasets")
 
 
 class SweepReader(Reading):
@@ -18,15 +19,16 @@ class SweepReader(Reading):
         return self._db.rows(_SQL["extent"])[0][0]
 
     def mentioned(self, first: int, last: int) -> Mentioned:
-        found = {
-            name: self._db.rows(_SQL[name], (first, last))
-            for name in ("outputs", "inputs", "media", "results", "attempts", "sources")
-        }
+        found = {name: self._db.rows(_SQL[name], (first, last)) for name in _NAMES}
         blobs = [(run, digest, form, size) for run, digest, form, size in found["outputs"]]
         blobs += [(run, digest, "", 0) for run, digest in found["inputs"] + found["media"]]
         for run, outputs in found["results"]:
             refs = outputs_of(outputs).values()
             blobs += [(run, ref.digest, ref.format, ref.size) for ref in refs]
+        for manifest, form, size, profile in found["datasets"]:
+            blobs.append(("", manifest, form, size))
+            if profile is not None:
+                blobs.append(("", profile, "", 0))
         return Mentioned(
             runs=[run_of(row) for row in self._db.rows(_RUNS, (first, last))],
             blobs=blobs,

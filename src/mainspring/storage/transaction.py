@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Generic, TypeVar
 
+from mainspring.storage.datasets import DatasetWriter
 from mainspring.storage.decisions import DecisionWriter
 from mainspring.storage.facts import FactWriter
 from mainspring.storage.imports import ImportWriter
@@ -27,6 +28,7 @@ class StoreTransaction(
     DecisionWriter,
     MetricWriter,
     FactWriter,
+    DatasetWriter,
     ImportWriter,
 ):
     """One atomic set of changes (records.stores.Transaction)."""

@@ -16,6 +16,7 @@ from mainspring.records.status import TaskStatus
 from mainspring.records.stores import KeyParts, Mentioned, RunFilter
 from mainspring.storage.runs import no_latest, pick_run
 from mainspring.storage.tasks import no_path
+from mainspring.testing.datasets import MemoryDatasets
 from mainspring.testing.facts import MemoryFacts
 from mainspring.testing.state import State
 
@@ -45,7 +46,7 @@ class MemoryHistory:
         return {node: wall for (p, node), wall in self._now().expected.items() if p == pipeline}
 
 
-class MemoryReader(MemoryHistory, MemoryFacts):
+class MemoryReader(MemoryHistory, MemoryFacts, MemoryDatasets):
     """Reads what is committed (records.stores.Reader)."""
 
     def run(self, run: str) -> Run:
@@ -176,11 +177,13 @@ class MemoryReader(MemoryHistory, MemoryFacts):
         found |= {ref.digest for outputs in state.outputs.values() for ref in outputs.values()}
         found |= {ref.digest for cached in state.results for ref in cached.outputs.values()}
         found |= {digest for inputs in state.inputs.values() for digest, _ in inputs.values()}
-        return found | {medium.digest for _, medium in state.media}
+        found |= {medium.digest for _, medium in state.media}
+        return found | {blob[1] for blob in self.of_datasets(0, self.extent())}
 
     def extent(self) -> int:
         state = self._now()
-        return 1 + max(*state.tasks, len(state.runs), len(state.results), len(state.media), 0)
+        lengths = (len(state.runs), len(state.results), len(state.media))
+        return 1 + max(*state.tasks, *state.versions, *lengths)
 
     def mentioned(self, first: int, last: int) -> Mentioned:
         state = self._now()
@@ -196,7 +199,8 @@ class MemoryReader(MemoryHistory, MemoryFacts):
         return Mentioned(
             runs=part(state.runs.values()),
             blobs=[(run, ref.digest, ref.format, ref.size) for run, ref in refs]
-            + [(run, digest, "", 0) for run, digest in inputs],
+            + [(run, digest, "", 0) for run, digest in inputs]
+            + self.of_datasets(first, last),
             attempts=[
                 (task.run, attempt.id, attempt.ended is not None)
                 for task in tasks

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from mainspring.records.artifacts import ArtifactRef
+from mainspring.records.datasets import DatasetVersion
 from mainspring.records.facts import Fact
 from mainspring.records.imports import Import
 from mainspring.records.metrics import Medium, Point
@@ -56,6 +57,8 @@ class State:
         default_factory=dict[str, dict[str, "tuple[Fact, int | None]"]]
     )
     notes: dict[str, str] = field(default_factory=dict[str, str])
+    datasets: dict[str, int] = field(default_factory=dict[str, int])
+    versions: dict[int, DatasetVersion] = field(default_factory=dict[int, DatasetVersion])
     imports: dict[str, Import] = field(default_factory=dict[str, Import])
 
     commits: int = 0

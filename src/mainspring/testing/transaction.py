@@ -24,11 +24,12 @@ from mainspring.records.status import (
 from mainspring.records.stores import NewTask, Upstream
 from mainspring.storage.decisions import chain_of, linked
 from mainspring.storage.results import comparable, differing
+from mainspring.testing.datasets import MemoryDatasetChanges
 from mainspring.testing.facts import MemoryAnnotations, add_reused, set_fact
 from mainspring.testing.queue import MemoryQueue
 
 
-class MemoryTransaction(MemoryQueue, MemoryAnnotations):
+class MemoryTransaction(MemoryQueue, MemoryAnnotations, MemoryDatasetChanges):
     """One atomic set of changes (records.stores.Transaction)."""
 
     def add_run(self, run: Run, spec: bytes) -> None:

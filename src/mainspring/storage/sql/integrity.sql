@@ -70,6 +70,12 @@ WHERE status IN ('succeeded', 'failed', 'cancelled')
     OR EXISTS (SELECT 1 FROM tasks t JOIN attempts a ON a.task = t.id AND a.status = 'running'
                WHERE t.run = r.id))
 
+-- name: dataset_numbers
+-- A number that was given is not given again.
+SELECT v.dataset || '@v' || v.number || ': the last number that was given is ' || d.last
+FROM dataset_versions v JOIN datasets d ON d.name = v.dataset
+WHERE v.number < 1 OR v.number > d.last
+
 -- name: not_ended
 -- 5. A queued run may have been settled entirely by its plan; its first turn ends it.
 SELECT id || ': ' || status || ', but all of its tasks are settled'
