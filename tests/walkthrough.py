@@ -56,6 +56,7 @@ class Walkthrough:
         self.directory = directory
         self.status = 0
         kept = {name: os.environ[name] for name in ("HOME", "LANG") if name in os.environ}
+        kept["XDG_CONFIG_HOME"] = str(directory.parent / "config")  # not this machine's own keys
         self.environment = {**kept, "PATH": f"{program.parent}:{os.environ['PATH']}"}
 
     def follow(self, page: Path) -> None:

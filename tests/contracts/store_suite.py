@@ -13,6 +13,7 @@ from tests.contracts.store_counts import CountContract
 from tests.contracts.store_datasets import DatasetContract
 from tests.contracts.store_facts import FactContract
 from tests.contracts.store_history import HistoryContract, MetricContract
+from tests.contracts.store_imports import ImportContract
 from tests.contracts.store_models import ModelContract
 from tests.contracts.store_queue import QueueContract
 from tests.contracts.store_records import RunContract, TransactionContract
@@ -32,6 +33,7 @@ class StoreSuite(
     SearchContract,
     DatasetContract,
     ModelContract,
+    ImportContract,
 ):
     @pytest.fixture
     def store(self, new_store: Callable[[], Store]) -> Iterator[Store]:

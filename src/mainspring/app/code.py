@@ -67,7 +67,7 @@ class Code:
                 if isinstance(work, StepNode)
                 else self._command(work, image)
             )
-            found = self._statics[name] = (_identity(made), made)
+            found = self._statics[name] = (identity(made), made)
         return found
 
     def source_digest(self, path: str) -> str:
@@ -206,8 +206,8 @@ class Code:
         )
 
 
-def _identity(static: Static) -> str:
-    """The digest of a static part, wherever in its file the code stands."""
+def identity(static: Static) -> str:
+    """Return the digest of a static part, wherever in its file the code stands."""
     code = [(part.name, part.digest) for part in static.code]
     return digest_of((code, msgspec.structs.replace(static, code=())))
 

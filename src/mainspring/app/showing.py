@@ -54,6 +54,7 @@ def run_detail(project: Project, run: Run) -> views.RunDetail:
             for task, output, source in divergences
         ],
         cut=cut,
+        imported=read.imported(run.id),
     )
 
 

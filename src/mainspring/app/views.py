@@ -12,6 +12,7 @@ import msgspec
 
 from mainspring.records.artifacts import ArtifactRef
 from mainspring.records.environments import Environment
+from mainspring.records.imports import Import
 from mainspring.records.metrics import Medium
 from mainspring.records.runs import Attempt, TaskError, Verdict
 from mainspring.records.sources import Source
@@ -131,7 +132,8 @@ class RunDetail(View, frozen=True, kw_only=True):
     """`mainspring show RUN`. Elements of maps are counted in their map; failed ones are listed.
 
     `cut` names the lists that go on beyond what is here: at most 100 of `failed`, and 1,000 of
-    `metrics`, `media` and `divergences`.
+    `metrics`, `media` and `divergences`. `imported` says where a run that was made elsewhere came
+    from.
     """
 
     run: RunView
@@ -145,6 +147,7 @@ class RunDetail(View, frozen=True, kw_only=True):
     media: list[Medium]
     divergences: list[DivergenceView]
     cut: list[str] = []
+    imported: Import | None = None
     format: str = "mainspring.run/1"
 
 

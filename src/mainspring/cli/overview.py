@@ -31,6 +31,11 @@ GROUPS: dict[str, dict[str, str]] = {
         "data": "keep versions of datasets, compare them, get them back",
         "environment": "show what a run ran in; write its lock, build it",
     },
+    "Share": {
+        "export": "write a run as one file that others can check and run again",
+        "import": "put a run of somebody else on record, once it is checked",
+        "keys": "make keys to sign with, and say whose capsules you trust",
+    },
     "Keep in order": {
         "gc": "delete what no run refers to",
         "store": "check, migrate or copy the project's records",

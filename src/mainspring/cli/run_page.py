@@ -10,6 +10,7 @@ from mainspring.app.views import ArtifactView, MetricView, RunDetail, RunView, T
 from mainspring.cli import wording
 from mainspring.cli.screen import Cell, Screen, clean, clean_block
 from mainspring.cli.tree import Entry, fold
+from mainspring.records.imports import Import
 from mainspring.records.metrics import Medium
 from mainspring.records.runs import TaskError, Verdict
 
@@ -18,7 +19,7 @@ ARTIFACTS_SHOWN = 40
 
 def write_run(screen: Screen, detail: RunDetail) -> None:
     """Write a run: what it was, its tasks, and what they made."""
-    write_head(screen, detail.run, detail.counts)
+    write_head(screen, detail.run, detail.counts, detail.imported)
     screen.line()
     _write_tasks(screen, detail.tasks)
     write_checkpoints(screen, detail.checkpoints)
@@ -40,7 +41,9 @@ def write_run(screen: Screen, detail: RunDetail) -> None:
 _RESUMABLE = ("interrupted", "paused", "failed", "cancelled")
 
 
-def write_head(screen: Screen, run: RunView, counts: dict[str, int]) -> None:
+def write_head(
+    screen: Screen, run: RunView, counts: dict[str, int], imported: Import | None = None
+) -> None:
     """Write what a run is and how it stands."""
     sign, style = wording.symbol_of(wording.run_status(run))
     took = f" in {wording.duration(run.seconds)}" if run.seconds is not None else ""
@@ -54,6 +57,7 @@ def write_head(screen: Screen, run: RunView, counts: dict[str, int]) -> None:
         "source": run.snapshot[7:19],
         "environment": (run.environment or "")[7:19],
         "rerun of": run.parent or "",
+        "imported": _origin(imported) if imported else "",
         "asked for": run.wish if run.wish != "run" else "",
         "reason": run.reason or "",
         "tags": wording.tags(run.tags),
@@ -62,6 +66,12 @@ def write_head(screen: Screen, run: RunView, counts: dict[str, int]) -> None:
         "go on": f"mainspring resume {run.id}" if wording.run_status(run) in _RESUMABLE else "",
     }
     screen.table([[Cell(name, "dim"), text] for name, text in facts.items() if text], indent=2)
+
+
+def _origin(found: Import) -> str:
+    by = f"signed by {found.signer_name or found.signer}" if found.signer else "signed by nobody"
+    pickles = "; it has values that run code when loaded" if found.pickles else ""
+    return f"{wording.clock(found.at)}, {by}{pickles}"
 
 
 def _write_tasks(screen: Screen, tasks: Iterable[TaskView]) -> None:

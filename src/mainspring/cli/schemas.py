@@ -15,6 +15,7 @@ import msgspec
 
 from mainspring.app import views
 from mainspring.app.annotations import AnnotationsView
+from mainspring.app.capsule import views as capsules
 from mainspring.app.data import views as data_views
 from mainspring.app.lineage import LineageView
 from mainspring.cli.complaint import ErrorView
@@ -47,6 +48,9 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "dataset": data_views.DatasetView,
     "data-check": data_views.DatasetCheckView,
     "data-checkout": data_views.CheckoutView,
+    "export": capsules.ExportView,
+    "import": capsules.ImportView,
+    "keys": capsules.KeysView,
     "error": ErrorView,
 }
 

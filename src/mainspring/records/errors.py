@@ -82,3 +82,16 @@ class RunFailedError(MainspringError):
     """A result was asked of a run that did not succeed."""
 
     exit_code = 1
+
+
+class CapsuleError(MainspringError):
+    """A capsule is damaged, hostile, of a format not known here, or signed by nobody trusted.
+
+    `offence` names what it is refused for, in a few fixed words; "" where it is none.
+    """
+
+    def __init__(
+        self, what: str, *, where: str | None = None, hint: str | None = None, offence: str = ""
+    ) -> None:
+        super().__init__(what, where=where, hint=hint)
+        self.offence = offence

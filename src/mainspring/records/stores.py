@@ -12,6 +12,7 @@ from mainspring.records.artifacts import ArtifactRef
 from mainspring.records.conditions import Search
 from mainspring.records.datasets import DatasetReads, DatasetWrites
 from mainspring.records.facts import Fact
+from mainspring.records.imports import ImportReads, ImportWrites
 from mainspring.records.metrics import Medium, MetricSummary, Point
 from mainspring.records.models import ModelReads, ModelWrites
 from mainspring.records.plan import Cached
@@ -83,7 +84,7 @@ class History(Protocol):
         ...
 
 
-class Transaction(History, DatasetWrites, ModelWrites, Protocol):
+class Transaction(History, DatasetWrites, ModelWrites, ImportWrites, Protocol):
     """One atomic set of changes. Times are seconds since the epoch."""
 
     def add_run(self, run: Run, spec: bytes) -> None: ...
@@ -268,7 +269,7 @@ class Mentioned(msgspec.Struct, frozen=True, kw_only=True):
     sources: list[tuple[str, str]]
 
 
-class Reader(History, DatasetReads, ModelReads, Protocol):
+class Reader(History, DatasetReads, ModelReads, ImportReads, Protocol):
     """Everything that is asked of the past, outside of a transaction."""
 
     def run(self, run: str) -> Run: ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mainspring.storage.datasets import DatasetReader
 from mainspring.storage.decisions import DecisionReader
 from mainspring.storage.facts import FactReader
+from mainspring.storage.imports import ImportReader
 from mainspring.storage.metrics import MetricReader
 from mainspring.storage.models import ModelReader
 from mainspring.storage.queue import AttemptReader
@@ -39,6 +40,7 @@ class StoreReader(
     SweepReader,
     FactReader,
     SearchReader,
+    ImportReader,
 ):
     """Reads what is committed (records.stores.Reader, all but `version`)."""
 

@@ -89,18 +89,19 @@ def free_json(value: Any) -> str:
 def from_free_json(text: str) -> Any:
     """The value that `free_json` wrote."""
     value = msgspec.json.decode(text)
-    return _floats_back(value) if '"$float"' in text else value
+    return floats_back(value) if '"$float"' in text else value
 
 
-def _floats_back(value: Any) -> Any:
+def floats_back(value: Any) -> Any:
+    """A value read from JSON, with the floats that `free_json` gave names to."""
     if isinstance(value, dict):
         items = cast("dict[str, Any]", value)
         if len(items) == 1 and items.get("$float") in ("nan", "inf", "-inf"):
             return float(items["$float"])
-        return {name: _floats_back(item) for name, item in items.items()}
+        return {name: floats_back(item) for name, item in items.items()}
     if isinstance(value, list):
         elements = cast("list[Any]", value)
-        return [_floats_back(item) for item in elements]
+        return [floats_back(item) for item in elements]
     return value
 
 

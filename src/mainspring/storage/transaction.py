@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 from mainspring.storage.datasets import DatasetWriter
 from mainspring.storage.decisions import DecisionWriter
 from mainspring.storage.facts import FactWriter
+from mainspring.storage.imports import ImportWriter
 from mainspring.storage.metrics import MetricWriter
 from mainspring.storage.models import ModelWriter
 from mainspring.storage.queue import Claiming, Settling, Watching
@@ -30,6 +31,7 @@ class StoreTransaction(
     FactWriter,
     DatasetWriter,
     ModelWriter,
+    ImportWriter,
 ):
     """One atomic set of changes (records.stores.Transaction)."""
 

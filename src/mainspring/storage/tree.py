@@ -32,7 +32,8 @@ SKIPPED = frozenset(
         ".DS_Store",
     }
 )
-"""Names left out wherever they stand; so are `*.pyc` and any directory with a `pyvenv.cfg`."""
+"""Names left out wherever they stand; so are `*.pyc`, `*.crate.zip` (capsules) and any directory
+with a `pyvenv.cfg`."""
 
 _HINT = "leave it out: [source] exclude in mainspring.toml"
 
@@ -96,7 +97,11 @@ class _Tree:
 
     def _is_left_out(self, found: os.DirEntry[str], path: str) -> bool:
         name = found.name
-        if name in SKIPPED or name.endswith((".pyc", ".pyo")) or found.path == self._home:
+        if (
+            name in SKIPPED
+            or name.endswith((".pyc", ".pyo", ".crate.zip"))
+            or found.path == self._home
+        ):
             return True
         # Secrets live there: they must not be stored with the source. A step declares `env=`.
         if name == ".env" or (name.startswith(".env.") and name not in _ENV_TEMPLATES):

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from mainspring.records.artifacts import ArtifactRef
 from mainspring.records.errors import NotFoundError
+from mainspring.records.imports import Import
 from mainspring.records.metrics import Medium, MetricSummary, Point
 from mainspring.records.plan import Cached
 from mainspring.records.runs import Attempt, Run, Task, Verdict
@@ -178,6 +179,9 @@ class MemoryReader(MemoryHistory, MemoryFacts, MemoryDatasets, MemoryModels):
 
     def running_attempts(self, run: str) -> list[Attempt]:
         return self._now().at_work(run)
+
+    def imported(self, run: str) -> Import | None:
+        return self._now().imports.get(run)
 
     def referenced(self) -> set[str]:
         state = self._now()

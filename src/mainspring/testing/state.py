@@ -12,6 +12,7 @@ import msgspec
 from mainspring.records.artifacts import ArtifactRef
 from mainspring.records.datasets import DatasetVersion
 from mainspring.records.facts import Fact
+from mainspring.records.imports import Import
 from mainspring.records.metrics import Medium, Point
 from mainspring.records.models import AliasMove, ModelVersion
 from mainspring.records.plan import Cached
@@ -63,6 +64,7 @@ class State:
     notes: dict[str, str] = field(default_factory=dict[str, str])
     datasets: dict[str, int] = field(default_factory=dict[str, int])
     versions: dict[int, DatasetVersion] = field(default_factory=dict[int, DatasetVersion])
+    imports: dict[str, Import] = field(default_factory=dict[str, Import])
 
     commits: int = 0
 

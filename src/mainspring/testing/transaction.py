@@ -9,9 +9,10 @@ import msgspec
 from mainspring.records.artifacts import ArtifactRef
 from mainspring.records.errors import ConflictError
 from mainspring.records.facts import number_fact, parameter_facts
+from mainspring.records.imports import Import
 from mainspring.records.metrics import Medium, Point
 from mainspring.records.plan import Cached
-from mainspring.records.runs import Run, Task, Verdict
+from mainspring.records.runs import Attempt, Run, Task, Verdict
 from mainspring.records.source import Static
 from mainspring.records.status import (
     RUN_ENDED,
@@ -150,6 +151,19 @@ class MemoryTransaction(MemoryQueue, MemoryAnnotations, MemoryDatasetChanges, Me
         path = self._state.task(task).path
         self._state.media += [(run, msgspec.structs.replace(m, task=path)) for m in media]
 
+    def add_import(self, found: Import) -> None:
+        if found.run in self._state.imports:
+            raise self._refused(ConflictError(f"run {found.run!r} was imported already"))
+        self._state.imports[found.run] = found
+
+    def restore(self, tasks: Sequence[Task], attempts: Sequence[Attempt]) -> None:
+        for task in tasks:
+            self._state.put(task)
+        self._state.attempts |= {attempt.id: attempt for attempt in attempts}
+
+    def add_divergences(self, run: str, found: Sequence[tuple[str, str, str]]) -> None:
+        self._state.divergences += [(run, *row) for row in found]
+
     def delete_run(self, run: str) -> None:
         state = self._state
         gone = state.run(run)
@@ -169,6 +183,7 @@ class MemoryTransaction(MemoryQueue, MemoryAnnotations, MemoryDatasetChanges, Me
         state.divergences = [row for row in state.divergences if row[0] != run]
         state.series = {name: points for name, points in state.series.items() if name[0] != run}
         state.media = [row for row in state.media if row[0] != run]
+        state.imports.pop(run, None)
 
 
 def _task_of(task: int, run: str, new: NewTask) -> Task:

@@ -182,6 +182,11 @@ def make_list(elements: Iterable[ArtifactRef], blobs: Blobs) -> ArtifactRef:
     )
 
 
+def source_of(ref: ArtifactRef, blobs: Blobs) -> Source:
+    """The stored bytes of a value, for those who look at how it is built."""
+    return Reading(blobs, _codecs).open(ref.digest, ref.size)
+
+
 def refers(name: str) -> bool:
     """Whether values of a format (or of one that is not known here) may need other blobs."""
     try:
