@@ -37,6 +37,7 @@ _PROBES: dict[str, Callable[[], bool]] = {
     "tmpfs": _can_mount_tmpfs,
     "postgres": available,
     "torch": lambda: importlib.util.find_spec("torch") is not None,
+    "sqlalchemy": lambda: importlib.util.find_spec("sqlalchemy") is not None,
     "ceph": cephs.available,
 }
 
