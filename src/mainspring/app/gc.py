@@ -19,6 +19,7 @@ from mainspring.app.views import Waste, WasteView
 from mainspring.execution.attempt_files import AttemptFiles
 from mainspring.execution.containers import clear
 from mainspring.records.artifacts import ArtifactRef
+from mainspring.records.environments import decode
 from mainspring.records.errors import BlobError, ConflictError, MainspringError, SerializationError
 from mainspring.records.stores import Mentioned
 from mainspring.storage.catalogue import Catalogue, Item
@@ -39,6 +40,7 @@ AT_ONCE = 500
 """Blobs or directories that are compared, or deleted, at once."""
 
 _RUNS_AT_ONCE = 50
+_ENVIRONMENT = "(environment)"  # what holds other blobs, though it is no artifact
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,17 +69,17 @@ def collect(project: Project, policy: Policy, *, dry_run: bool, grace: float = G
         sweep.find_waste(time.time() - grace)
         if not dry_run:
             sweep.delete()
-        return _view(known, deleted=not dry_run)
+        return _view(known, sweep.left, deleted=not dry_run)
 
 
-def _view(known: Catalogue, *, deleted: bool) -> WasteView:
+def _view(known: Catalogue, left: list[str], *, deleted: bool) -> WasteView:
     count, size = known.totals()
     items = [
         Waste(kind=kind, name=name, size=length, reason=reason)
         for kind, name, length, reason in next(known.waste(LISTED), list[Item]())
     ]
     cut = ["items"] if count > len(items) else []
-    return WasteView(deleted=deleted, items=items, count=count, size=size, cut=cut)
+    return WasteView(deleted=deleted, items=items, count=count, size=size, cut=cut, left=left)
 
 
 class Sweep:
@@ -89,6 +91,8 @@ class Sweep:
         self._seen = 0
         self._version = 0
         self._sources: set[str] = set()
+        self._held: set[str] = set()
+        self.left: list[str] = []
 
     def refuse_engines(self) -> None:
         """Raise ConflictError if somebody is at work, here or elsewhere."""
@@ -132,6 +136,8 @@ class Sweep:
         for part in self._parts(max(0, self._seen - PART), last):
             self.known.add_runs(part.runs)
             self.known.add_mentioned(part.blobs, registry.refers)
+            made = [(r.id, r.environment, _ENVIRONMENT, 0) for r in part.runs if r.environment]
+            self.known.add_mentioned(made, lambda _: True)
             self.known.add_attempts(part.attempts)
         self._seen = last
         for held in batched(self.known.take_holders(), AT_ONCE):
@@ -146,7 +152,10 @@ class Sweep:
 
     def _keep_inside(self, ref: ArtifactRef) -> None:
         # If the blob itself is gone or damaged it is not reused, and names nothing.
-        with suppress(BlobError, SerializationError):
+        with suppress(BlobError, SerializationError, msgspec.DecodeError):
+            if ref.format == _ENVIRONMENT:
+                self.known.add_blobs(decode(self.project.blobs.read(ref.digest)).blobs())
+                return
             inside = registry.references(ref, self.project.blobs)
             for digests in batched(inside, AT_ONCE):
                 self.known.add_blobs(digests)
@@ -230,10 +239,17 @@ class Sweep:
                 if kind == "blob":
                     blobs.delete(name)
                 elif kind == "container":
-                    clear(AttemptFiles(self.project.home, Path(name).parent.name))
-                elif kind != "run":
+                    self._clear(name)
+                elif kind != "run" and name not in self._held:
                     _remove(self.project.home / name)
         blobs.sweep()
+
+    def _clear(self, name: str) -> None:
+        attempt = os.path.dirname(name)
+        if not clear(AttemptFiles(self.project.home, os.path.basename(attempt))):
+            self.left.append(name)
+            self._held.add(attempt)  # it says which container
+            self.known.add_blobs([name, attempt])
 
 
 T = TypeVar("T")

@@ -35,6 +35,10 @@ class ParameterError(DefinitionError):
     """A parameter given for a run is unknown, missing or of the wrong type."""
 
 
+class SearchError(MainspringError):
+    """A condition by which runs are to be found, or their order, can't be understood."""
+
+
 class SerializationError(MainspringError):
     """A value can't be written or read in the format that its type asks for."""
 
@@ -68,6 +72,10 @@ class ConflictError(MainspringError):
 
 class ExecutionError(MainspringError):
     """An executor can't do what was asked of it (no worker can be started, for example)."""
+
+
+class EnvironmentBuildError(MainspringError):
+    """An environment can't be made from its lock, or a step can't be run in it."""
 
 
 class RunFailedError(MainspringError):
