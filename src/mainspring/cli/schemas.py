@@ -46,6 +46,7 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "data-added": data_views.AddedView,
     "datasets": data_views.DatasetsView,
     "dataset": data_views.DatasetView,
+    "data-diff": data_views.DataDiffView,
     "data-check": data_views.DatasetCheckView,
     "data-checkout": data_views.CheckoutView,
     "export": capsules.ExportView,
