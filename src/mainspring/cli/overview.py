@@ -24,6 +24,9 @@ GROUPS: dict[str, dict[str, str]] = {
         "diff": "show in what two runs differ",
         "artifacts": "list, preview and copy out what tasks have made",
     },
+    "Bring in": {
+        "models": "import pre-trained models, and point aliases at them",
+    },
     "Keep in order": {
         "gc": "delete what no run refers to",
         "store": "check, migrate or copy the project's records",

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import msgspec
 
-from mainspring.app import views
+from mainspring.app import model_views, views
 from mainspring.cli.complaint import ErrorView
 from mainspring.records.plan import Plan
 
@@ -36,6 +36,9 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "doctor": views.DoctorView,
     "store": views.StoreView,
     "values": views.ValuesView,
+    "models": model_views.ModelsView,
+    "model": model_views.ModelHistoryView,
+    "model-imported": model_views.ImportedView,
     "error": ErrorView,
 }
 
