@@ -11,7 +11,7 @@ import mainspring
 NAMES = {
     "Dataset", "MainspringError", "Model", "Run", "__version__", "checkpoint", "command",
     "container", "context", "figure", "init", "log", "notebook", "output", "pipeline", "repeat",
-    "rng", "step", "stored_as", "table", "when", "workdir",
+    "rng", "runs", "step", "stored_as", "table", "when", "workdir",
 }  # fmt: skip
 REFERENCE = Path(__file__).parents[1] / "docs/reference/python.md"
 

@@ -9,6 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from mainspring.app.api import runs as runs
     from mainspring.app.handle import Run as Run
     from mainspring.app.init import init as init
     from mainspring.definition.branches import when as when
@@ -53,6 +54,7 @@ _PUBLIC = {
     "pipeline": "mainspring.definition.pipeline:pipeline",
     "repeat": "mainspring.definition.repeat:repeat",
     "rng": "mainspring.execution.telemetry:rng",
+    "runs": "mainspring.app.api:runs",
     "step": "mainspring.definition.step:step",
     "stored_as": "mainspring.records.formats:stored_as",
     "table": "mainspring.execution.telemetry:table",
@@ -78,6 +80,7 @@ __all__ = [
     "pipeline",
     "repeat",
     "rng",
+    "runs",
     "step",
     "stored_as",
     "table",

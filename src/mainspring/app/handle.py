@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Generic, TypeVar, cast
 
+from mainspring.app.annotations import annotations_of
 from mainspring.app.project import Project
 from mainspring.app.running import load_spec
 from mainspring.definition.bundles import rebuild
@@ -115,6 +116,16 @@ class Run(Generic[R]):
         """The last value of each metric, by `task/name`."""
         found = self.project.store.read.metrics(self.id)
         return {f"{metric.task}/{metric.name}": metric.last for metric in found}
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The run's tags; a mark without a value is an empty text."""
+        return annotations_of(self.project, self.project.store.read.run(self.id)).tags
+
+    @property
+    def note(self) -> str | None:
+        """What was written about the run."""
+        return annotations_of(self.project, self.project.store.read.run(self.id)).note
 
     @property
     def tasks(self) -> dict[str, TaskHandle]:

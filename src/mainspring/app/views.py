@@ -24,8 +24,9 @@ class RunView(View, frozen=True, kw_only=True):
     """A run. `spec` and `snapshot` are digests; `seconds` counts up while it runs.
 
     `working` says whether a live engine works on it: a run that is `running` but not working was
-    interrupted, and `resume` goes on with it. `sources` are the versions of datasets and models
-    that it used, by the names in the pipeline.
+    interrupted, and `resume` goes on with it. `metrics` are their last values (null for "not a
+    number"), `data` the versions that names of data stood for, both as conditions see them;
+    `sources` all that datasets and models of the pipeline stood for.
     """
 
     id: str
@@ -43,6 +44,10 @@ class RunView(View, frozen=True, kw_only=True):
     parent: str | None
     reason: str | None
     working: bool = False
+    metrics: dict[str, float | None] = {}
+    data: dict[str, str] = {}
+    tags: dict[str, str] = {}
+    note: str | None = None
     sources: dict[str, Source] = {}
 
 

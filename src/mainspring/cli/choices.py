@@ -96,6 +96,20 @@ def complete_model(
     return [CompletionItem(text) for text in names if text.startswith(incomplete)]
 
 
+def complete_dataset(
+    context: click.Context, _: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """The datasets; after an `@`, the versions of one."""
+    project = _found(context)
+    if project is None:
+        return []
+    name, at, _rest = incomplete.partition("@")
+    read = project.store.read
+    versions = read.dataset_versions(name)[::-1] if at else read.datasets()
+    names = [version.name if at else version.dataset for version in versions]
+    return [CompletionItem(text) for text in names if text.startswith(incomplete)]
+
+
 def run_argument(name: str = "run", *, required: bool = True) -> Callable[[F], F]:
     """RUN: an id, its beginning, or `latest`."""
     # With a default, even None, click would not miss what is missing.

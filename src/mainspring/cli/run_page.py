@@ -55,6 +55,8 @@ def write_head(screen: Screen, run: RunView, counts: dict[str, int]) -> None:
         "rerun of": run.parent or "",
         "asked for": run.wish if run.wish != "run" else "",
         "reason": run.reason or "",
+        "tags": wording.tags(run.tags),
+        "note": run.note or "",
         "tasks": wording.tally(counts),
         "go on": f"mainspring resume {run.id}" if wording.run_status(run) in _RESUMABLE else "",
     }

@@ -13,7 +13,9 @@ from typing import Any, cast
 
 import msgspec
 
-from mainspring.app import model_views, views
+from mainspring.app import views
+from mainspring.app.annotations import AnnotationsView
+from mainspring.app.data import views as data_views
 from mainspring.cli.complaint import ErrorView
 from mainspring.records.plan import Plan
 
@@ -28,6 +30,7 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "engine": views.EngineView,
     "why": views.WhyView,
     "diff": views.DiffView,
+    "annotations": AnnotationsView,
     "log": views.LogLine,
     "artifacts": views.ArtifactsView,
     "preview": views.PreviewView,
@@ -36,9 +39,11 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "doctor": views.DoctorView,
     "store": views.StoreView,
     "values": views.ValuesView,
-    "models": model_views.ModelsView,
-    "model": model_views.ModelHistoryView,
-    "model-imported": model_views.ImportedView,
+    "data-added": data_views.AddedView,
+    "datasets": data_views.DatasetsView,
+    "dataset": data_views.DatasetView,
+    "data-check": data_views.DatasetCheckView,
+    "data-checkout": data_views.CheckoutView,
     "error": ErrorView,
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from mainspring.cli.screen import clean
 
@@ -120,6 +120,32 @@ def _source(one: Source) -> str:
     elif one.files > 1:
         parts.append(f"{one.files:,} files")
     return clean(", ".join([*parts, f"{one.digest[:15]}…"]))
+
+
+def tags(values: Mapping[str, str]) -> str:
+    """Tags on one line: `best owner=ana`."""
+    return " ".join(f"{name}={clean(text)}" if text else name for name, text in values.items())
+
+
+def first_line(text: str) -> str:
+    """The beginning of a note."""
+    line, end, _ = text.partition("\n")
+    return f"{line[:60]}…" if end or len(line) > 60 else line
+
+
+def fact(run: RunView, name: str) -> str:
+    """What a run has of `metrics.NAME`, `params.NAME`, `tags.NAME` or `data.NAME`, short."""
+    root, _, rest = name.partition(".")
+    if root == "metrics":
+        return number(run.metrics[rest]) if rest in run.metrics else ""
+    if root == "params":
+        found: object = run.parameters
+        for part in rest.split("."):
+            found = cast("dict[str, object]", found).get(part) if isinstance(found, dict) else None
+        return "" if found is None else setting(found)
+    if root == "tags":
+        return (run.tags[rest] or "yes") if rest in run.tags else ""
+    return run.data.get(rest, "")
 
 
 def setting(value: object) -> str:

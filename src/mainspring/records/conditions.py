@@ -90,6 +90,19 @@ class Search(NamedTuple):
     limit: int = 50
 
 
+def fields_of(search: Search) -> list[Field]:
+    """The fields that a search names, each once: the one that it orders by comes first."""
+    found = [] if search.order is None else [search.order]
+    waiting: list[Any] = [] if search.where is None else [search.where]
+    while waiting:
+        part = waiting.pop(0)
+        if isinstance(part, Field):
+            found.append(part)
+        elif isinstance(part, tuple):
+            waiting[:0] = part
+    return list(dict.fromkeys(found))
+
+
 def evaluate(condition: Condition, get: Get) -> bool:
     """Whether a condition holds for the run whose fields `get` returns (None: it has none).
 

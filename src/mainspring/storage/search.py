@@ -78,7 +78,10 @@ class SearchReader(Reading):
         if ranges is not None:
             return self._run("sorted", where, (field.name,), want.limit, way)
         runs: list[Run] = []
-        for name in ("numbers", "texts", "without"):
+        bounds = _bounds(want.where, field)
+        if bounds:
+            where = _all([*bounds, where])
+        for name in ("numbers",) if bounds else ("numbers", "texts", "without"):
             if len(runs) < want.limit:
                 runs += self._run(name, where, (field.name,), want.limit - len(runs), way)
         return runs
@@ -137,6 +140,19 @@ def fact_range(wanted: Condition) -> Piece | None:
     return Piece(sql, (field.name, value))
 
 
+def _bounds(wanted: Condition | None, field: Field) -> list[Piece]:
+    """What a condition says of the field `o` that runs are ordered by: where to begin, and end."""
+    parts = wanted.parts if isinstance(wanted, All) else (wanted,)
+    return [
+        Piece(f"o.number {_SIGNS[part.sign]} ?", (part.right,))
+        for part in parts
+        if isinstance(part, Compare)
+        and part.left == field
+        and part.sign != "!="
+        and isinstance(part.right, float)
+    ]
+
+
 def condition(wanted: Condition) -> Piece:
     """The SQL that is true for the runs `r` of which a condition holds, and else false."""
     match wanted:
@@ -159,6 +175,11 @@ def condition(wanted: Condition) -> Piece:
             return _joined(parts, " OR ", "1 = 0")
 
 
+def _all(pieces: Sequence[Piece]) -> Piece:
+    values = tuple(value for piece in pieces for value in piece.values)
+    return Piece(" AND ".join(piece.sql for piece in pieces), values)
+
+
 def _joined(parts: Sequence[Condition], word: str, nothing: str) -> Piece:
     found = [condition(part) for part in parts]
     values = tuple(value for piece in found for value in piece.values)
@@ -179,10 +200,8 @@ def _compare(wanted: Compare) -> Piece:
 def _exists(sides: Sequence[Side], test: str, values: tuple[Any, ...] = ()) -> Piece:
     named = [side.source for side in sides if side.source]
     sources = f" FROM {', '.join(named)}" if named else ""
-    wheres = [side.where for side in sides if side.where.sql]
-    sql = " AND ".join([*(piece.sql for piece in wheres), test])
-    bound = tuple(value for piece in wheres for value in piece.values) + values
-    return Piece(f"EXISTS (SELECT 1{sources} WHERE {sql})", bound)
+    whole = _all([*(side.where for side in sides if side.where.sql), Piece(test, values)])
+    return Piece(f"EXISTS (SELECT 1{sources} WHERE {whole.sql})", whole.values)
 
 
 def _side(side: Field | Fact, alias: str) -> Side:
