@@ -10,6 +10,7 @@ import pytest
 from tests.app.data import add_data, add_model, table
 from tests.app.flows import pipeline, plan, recorded, run, states, step, write
 
+from mainspring.app.data.adding import Wanted, add_path
 from mainspring.app.planning import Planned, make_plan
 from mainspring.app.project import Project
 from mainspring.app.rerun import rerun
@@ -328,3 +329,21 @@ def test_a_model_in_a_format_of_its_own(project: Project) -> None:
     with pytest.raises(DefinitionError, match="input `a` of step `adds` is pandas") as caught:
         plan(project, pipeline(wrong))
     assert "model m@v1 holds a list" in caught.value.what
+
+
+def test_data_that_stays_where_it_is(project: Project, tmp_path: Path) -> None:
+    path = table(tmp_path / "there" / "x.csv", 1, 2)
+    add_path(project, Wanted(name="digits", keep="reference"), path)
+    spec = pipeline(
+        step("lines", {"raw": "${{ datasets.digits }}"}, inputs=PATH),
+        step("adds", dict.fromkeys("abc", "${{ datasets.digits }}"), inputs=ADDS),
+    )
+    record = run(project, spec)
+    assert value(project, record) == 3
+    assert value(project, record, "adds") == ["pandas 3", "polars 3", "pyarrow 3"]
+    table(path, 1, 2, 3)
+    for again in (lambda: plan(project, spec), lambda: rerun(project, record)):
+        with pytest.raises(BlobError, match=r"digits@v1 can't be used.*has changed"):
+            again()
+    add_path(project, Wanted(name="digits", keep="reference"), path)
+    assert value(project, run(project, spec)) == 4

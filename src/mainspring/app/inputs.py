@@ -13,6 +13,7 @@ from mainspring.app.project import Project
 from mainspring.app.sources import check_content, version_of
 from mainspring.definition.locations import project_root
 from mainspring.definition.sources import table_of
+from mainspring.planning.sources import PATHS
 from mainspring.records.artifacts import ArtifactRef
 from mainspring.records.sources import Named
 from mainspring.storage.serializers import registry, tables
@@ -24,7 +25,7 @@ def open_here(asked: Named, annotation: Any) -> Any:
     project = open_project(settings.find_root(Path(project_root())))
     source = version_of(project, asked, "")
     check_content(project, source, "")
-    if source.ref.format not in ("file", "directory") and source.kind == "model":
+    if source.ref.format not in PATHS and source.kind == "model":
         return registry.load(source.ref, project.blobs, workdir=_folder(project, source.ref))
     path = laid_out(project, source.ref)
     library = None if annotation is None else table_of(annotation)
@@ -36,6 +37,8 @@ def open_here(asked: Named, annotation: Any) -> Any:
 def laid_out(project: Project, ref: ArtifactRef) -> Path:
     """Return a read-only file or directory with a version's content; made when first asked for."""
     folder = _folder(project, ref)
+    if ref.format == "reference":
+        return registry.lay_out(ref, project.blobs, folder)
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-") as scratch:

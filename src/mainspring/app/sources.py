@@ -11,7 +11,7 @@ from mainspring.app.project import Project
 from mainspring.definition import types
 from mainspring.definition.assignability import assignable
 from mainspring.planning.expand import RunGraph
-from mainspring.planning.sources import Use, names_in, takes_path, type_members, uses
+from mainspring.planning.sources import PATHS, Use, names_in, takes_path, type_members, uses
 from mainspring.planning.sources import table_of as table_of_text
 from mainspring.records.artifacts import ArtifactRef
 from mainspring.records.errors import (
@@ -19,7 +19,6 @@ from mainspring.records.errors import (
     DefinitionError,
     MainspringError,
     NotFoundError,
-    SerializationError,
 )
 from mainspring.records.sources import Named, Source, named
 from mainspring.records.spec import PipelineSpec
@@ -105,9 +104,12 @@ def check_content(project: Project, source: Source, where: str) -> None:
     """Refuse a version whose content is gone or, where it is kept elsewhere, has changed."""
     try:
         missing = first_missing(project, source.ref)
-    except (BlobError, SerializationError) as error:
+        if missing is None and source.ref.format == "reference":
+            registry.lay_out(source.ref, project.blobs, project.home / "cache")
+    except MainspringError as error:
+        place = f" ({error.where})" if error.where else ""
         raise BlobError(
-            f"{source.kind} {source.title} can't be used: {error.what}",
+            f"{source.kind} {source.title} can't be used: {error.what}{place}",
             where=where or None,
             hint=error.hint,
         ) from None
@@ -148,7 +150,7 @@ def _check_use(project: Project, use: Use, source: Source) -> None:
     members = type_members(use.type)
     if any(takes_path(member) for member in members):
         return
-    if source.ref.format not in ("file", "directory") and source.kind == "model":
+    if source.ref.format not in PATHS and source.kind == "model":
         if assignable(types.read(source.ref.type or "any"), types.read(use.type)):
             return
         raise _unfit(use, source, f"holds a {source.ref.type}", "annotate it so")

@@ -27,8 +27,8 @@ class RunView(View, frozen=True, kw_only=True):
 
     `working` says whether a live engine works on it: a run that is `running` but not working was
     interrupted, and `resume` goes on with it. `metrics` are their last values (null for "not a
-    number"), `data` the versions that names of data stood for, both as conditions see them.
-    `sources` are the versions of datasets and models that it used, by the names in the pipeline.
+    number"), `data` the versions that names of data stood for, both as conditions see them;
+    `sources` all that datasets and models of the pipeline stood for.
     """
 
     id: str

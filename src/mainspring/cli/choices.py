@@ -79,6 +79,23 @@ def complete_task(
     return [CompletionItem(path) for path in paths if path.startswith(incomplete)]
 
 
+def complete_model(
+    context: click.Context, _: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """The models; after an `@`, the versions and aliases of one."""
+    from mainspring.records.models import present
+
+    project = _found(context)
+    if project is None:
+        return []
+    name, at, _rest = incomplete.partition("@")
+    read = project.store.read
+    versions = read.model_versions(name)[::-1] if at else read.models()
+    names = [version.name if at else version.model for version in versions]
+    names += [f"{name}@{alias}" for alias in present(read.alias_moves(name)) if at]
+    return [CompletionItem(text) for text in names if text.startswith(incomplete)]
+
+
 def complete_dataset(
     context: click.Context, _: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:

@@ -27,7 +27,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "note": "write something about a run",
         "artifacts": "list, preview and copy out what tasks have made",
     },
-    "Keep data": {
+    "Keep data and models": {
         "data": "keep versions of datasets, compare them, get them back",
         "environment": "show what a run ran in; write its lock, build it",
     },
@@ -35,6 +35,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "export": "write a run as one file that others can check and run again",
         "import": "put a run of somebody else on record, once it is checked",
         "keys": "make keys to sign with, and say whose capsules you trust",
+        "models": "import pre-trained models, and point aliases at them",
     },
     "Keep in order": {
         "gc": "delete what no run refers to",

@@ -24,9 +24,6 @@ SEMANTICS = 1
 
 SHORT = 60
 
-WHOLE = frozenset({"file", "directory"})
-"""Formats of a dataset or model of which the digest of its content tells all that a step sees."""
-
 
 def input_digest(value: Input, element: ElementRef | None = None) -> str:
     """Return the digest of an input: of its content and format, however it is stored.
@@ -39,8 +36,8 @@ def input_digest(value: Input, element: ElementRef | None = None) -> str:
             return f"{element.format}:{element.digest}"
         if value.index is not None:
             return f"{value.ref.format}:{value.ref.digest}#{value.index}"
-        if value.identity and value.ref.format in WHOLE:
-            return f"{value.ref.format}:{value.identity}"
+        if value.identity and value.ref.format == "reference":
+            return f"{value.ref.format}:{value.identity}"  # wherever it lies
         return f"{value.ref.format}:{value.ref.digest}"
     if isinstance(value, Literal):
         return f"json:{digest_bytes(_json(value.value))}"

@@ -27,8 +27,8 @@ from mainspring.records.spec import (
     StepNode,
 )
 
-TABLES = ("pandas", "polars", "pyarrow")
-"""Libraries whose tables a file is read as: `pandas.DataFrame`, `pyarrow.Table`."""
+PATHS = ("file", "directory", "reference")
+"""Formats of which a step is given a path."""
 
 _NAMES = {"pandas": "DataFrame", "polars": "DataFrame", "pyarrow": "Table"}
 
@@ -97,7 +97,7 @@ def as_input(
     assert isinstance(made, Referred)
     given = stored(sources, made.reference)
     table = table_of(node.work.inputs.get(name, "any"))
-    if table is None or given.ref.format not in ("file", "directory"):
+    if table is None or given.ref.format not in PATHS:
         return given
     return Stored(ref=given.ref, source=given.source, identity=given.identity, table=table)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias, cast
 
 from mainspring.records.canonical import canonical
+from mainspring.records.sources import Source
 
 Fact: TypeAlias = float | str
 
@@ -41,6 +42,18 @@ def parameter_facts(parameters: Mapping[str, Any]) -> dict[str, Fact]:
             break
         if value is not None and len(name) <= LONGEST_NAME:
             found.setdefault(f"params.{name}", _fact(value))
+    return found
+
+
+def source_facts(sources: Mapping[str, Source]) -> dict[str, Fact]:
+    """`data.NAME` of every dataset that a run used: its version, `v3`. Where a run used several,
+    the one that was named without a version, or else the first."""
+    found: dict[str, Fact] = {}
+    for key, source in sorted(sources.items()):
+        if source.kind == "dataset":
+            found.setdefault(f"data.{source.name}", source.version)
+            if key == f"datasets.{source.name}":
+                found[f"data.{source.name}"] = source.version
     return found
 
 

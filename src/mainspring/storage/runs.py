@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mainspring.records.errors import NotFoundError
-from mainspring.records.facts import parameter_facts
+from mainspring.records.facts import parameter_facts, source_facts
 from mainspring.records.runs import Run
 from mainspring.records.status import RUN_ENDED, RunStatus, Wish
 from mainspring.records.stores import RunFilter
@@ -93,7 +93,7 @@ class RunWriter(Writing):
     def add_run(self, run: Run, spec: bytes) -> None:
         self._db.change(_SQL["add_spec"], (run.spec, spec))
         self._db.change(_SQL["add"], run_row(run))
-        facts = parameter_facts(run.parameters)
+        facts = {**parameter_facts(run.parameters), **source_facts(run.sources)}
         self._db.many(_FACTS["add"], [fact_row(run.id, name, fact) for name, fact in facts.items()])
 
     def get_run(self, run: str) -> Run:

@@ -8,7 +8,7 @@ import msgspec
 
 from mainspring.records.artifacts import ArtifactRef
 from mainspring.records.errors import ConflictError
-from mainspring.records.facts import number_fact, parameter_facts
+from mainspring.records.facts import number_fact, parameter_facts, source_facts
 from mainspring.records.imports import Import
 from mainspring.records.metrics import Medium, Point
 from mainspring.records.plan import Cached
@@ -39,7 +39,7 @@ class MemoryTransaction(MemoryQueue, MemoryAnnotations, MemoryDatasetChanges, Me
         self._state.specs.setdefault(run.spec, spec)
         self._state.runs[run.id] = run
         self._state.drivers[run.id] = None
-        facts = parameter_facts(run.parameters)
+        facts = {**parameter_facts(run.parameters), **source_facts(run.sources)}
         self._state.facts[run.id] = {name: (fact, None) for name, fact in facts.items()}
 
     def add_static(self, digest: str, static: Static) -> None:

@@ -12,6 +12,7 @@ import msgspec
 from mainspring.records.artifacts import ArtifactRef
 from mainspring.records.errors import SerializationError
 from mainspring.records.ports import Blobs
+from mainspring.storage.folders.reference import read_reference
 from mainspring.storage.serializers.files import FileEntry, Tree
 
 SUFFIXES = (".parquet", ".csv", ".jsonl", ".ndjson", ".arrow", ".feather")
@@ -29,7 +30,15 @@ def only_file(ref: ArtifactRef, blobs: Blobs) -> str | None:
     if ref.format == "directory":
         files = msgspec.json.decode(blobs.read(ref.digest), type=Tree).files
         return files[0].name if len(files) == 1 else None
+    if ref.format == "reference":
+        place = Path(read_reference(blobs.read(ref.digest)).place)
+        return place.name if place.is_file() else _only_name(place)
     return None
+
+
+def _only_name(folder: Path) -> str | None:
+    found = [path for path in folder.rglob("*") if path.is_file()]
+    return found[0].name if len(found) == 1 else None
 
 
 def digests(ref: ArtifactRef, blobs: Blobs) -> dict[str, str]:

@@ -1,0 +1,82 @@
+"""Signatures of models: ed25519 over the text of a digest."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from mainspring.records.errors import MainspringError
+from mainspring.records.models import Signature
+
+LONGEST = 64 << 10
+
+
+def verify(signature: Path, key: Path, digests: Sequence[str]) -> Signature:
+    """Return the signature that a file holds (64 bytes, or base64 of them), once it is known to
+    hold over one of these digests as text. `key` is a public key in PEM. Raises MainspringError.
+    """
+    public, pem = _key(key)
+    value = _value(signature)
+    for digest in digests:
+        try:
+            public.verify(value, digest.encode())
+        except import_module("cryptography.exceptions").InvalidSignature:
+            continue
+        return Signature(
+            signed=digest,
+            value=base64.b64encode(value).decode(),
+            key=pem,
+            fingerprint=hashlib.sha256(public.public_bytes_raw()).hexdigest(),
+        )
+    raise MainspringError(
+        f"the signature in {signature} does not hold: {key} has not signed this content",
+        hint="it has to be over the text of the digest: " + " or ".join(digests),
+    )
+
+
+def _key(path: Path) -> tuple[Any, str]:
+    try:
+        serialization: Any = import_module("cryptography.hazmat.primitives.serialization")
+    except ImportError:
+        raise MainspringError(
+            "signatures need the package cryptography", hint='pip install "mainspring[keys]"'
+        ) from None
+    data = _content(path)
+    try:
+        found = serialization.load_pem_public_key(data)
+    except Exception as error:
+        raise MainspringError(
+            f"{path} is no public key in PEM: {error}"[:300],
+            hint="`openssl pkey -in key.pem -pubout` writes one",
+        ) from None
+    if type(found).__name__.find("Ed25519") < 0:
+        raise MainspringError(f"{path} is no ed25519 key")
+    return found, data.decode("ascii", "replace").strip() + "\n"
+
+
+def _value(path: Path) -> bytes:
+    data = _content(path)
+    if len(data) != 64:
+        try:
+            data = base64.b64decode(b"".join(data.split()), validate=True)
+        except binascii.Error:
+            data = b""
+    if len(data) != 64:
+        raise MainspringError(f"{path} holds no ed25519 signature (64 bytes, or base64 of them)")
+    return data
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(LONGEST + 1)
+    except OSError as error:
+        raise MainspringError(f"can't read {path}: {error.strerror}") from None
+    if len(data) > LONGEST:
+        raise MainspringError(f"{path} is too long for a key or a signature")
+    return data
