@@ -10,15 +10,28 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from tests.contracts.store_counts import CountContract
+from tests.contracts.store_datasets import DatasetContract
+from tests.contracts.store_facts import FactContract
 from tests.contracts.store_history import HistoryContract, MetricContract
+from tests.contracts.store_models import ModelContract
 from tests.contracts.store_queue import QueueContract
 from tests.contracts.store_records import RunContract, TransactionContract
+from tests.contracts.store_search import SearchContract
 
 from mainspring.records.stores import Store
 
 
 class StoreSuite(
-    TransactionContract, RunContract, QueueContract, CountContract, HistoryContract, MetricContract
+    TransactionContract,
+    RunContract,
+    QueueContract,
+    CountContract,
+    HistoryContract,
+    MetricContract,
+    FactContract,
+    SearchContract,
+    DatasetContract,
+    ModelContract,
 ):
     @pytest.fixture
     def store(self, new_store: Callable[[], Store]) -> Iterator[Store]:

@@ -8,21 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Mapping as MappingOf
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import msgspec
 
-from mainspring.planning.explain import differences
+from mainspring.planning import sources
+from mainspring.planning.elements import Elements, elements_of
+from mainspring.planning.explain import Compare, differences
 from mainspring.planning.graph import Graph, GraphNode
 from mainspring.planning.keys import input_digest, short, task_key, task_seed
-from mainspring.planning.resolve import ArtifactReader, Resolver, element_input
+from mainspring.planning.resolve import ArtifactReader, Resolver
 from mainspring.records.artifacts import (
     Absent,
     ArtifactRef,
     Bundle,
     ElementRef,
     Input,
-    Literal,
     Mapping,
     Sequence,
     Stored,
@@ -45,9 +46,10 @@ class Context(msgspec.Struct):
     `static` gives the input-independent part of a node's key and its digest. `source_digest`
     gives the digest of a project file (or listing) in the run's snapshot, or "absent";
     `value_digest` and `class_digest` that of the project's code that a stored value, or a class,
-    brings with it. `lock` is that of a step's own environment. `force` names the templates that
-    must run whatever the cache says (`tune/`: all that is inside of `tune`). `now` is seconds since
-    the epoch.
+    brings with it. `force` names the templates that must run whatever the cache says
+    (`tune/`: all that is inside of `tune`). `now` is seconds since the epoch. `compare` says in
+    what two versions of a dataset differ.
+    `lock` is that of a step's own environment.
     """
 
     pipeline: str
@@ -60,6 +62,7 @@ class Context(msgspec.Struct):
     class_digest: Callable[[str], str]
     now: Callable[[], float]
     force: frozenset[str] = frozenset()
+    compare: Compare | None = None
     lock: Callable[[StepNode | CommandNode], Lock | None] = lambda _: None
 
 
@@ -143,27 +146,6 @@ _DID = {
 _STOPPED = frozenset(_DID)
 
 
-class Elements(msgspec.Struct, frozen=True):
-    """The elements of one mapped input: JSON values, inputs, or those of a list artifact.
-
-    `tagged` are the index entries of elements of a JSON list that plain data can't stand for.
-    """
-
-    inputs: tuple[Input, ...] = ()
-    ref: ArtifactRef | None = None
-    entries: tuple[ElementRef, ...] = ()
-    tagged: dict[int, ElementRef] = {}
-
-    def __len__(self) -> int:
-        return len(self.entries) if self.ref is not None else len(self.inputs)
-
-    def at(self, index: int) -> tuple[Input, ElementRef | None]:
-        """Return one element as an input, and its index entry if it has one."""
-        if self.ref is not None:
-            return element_input(self.ref, self.entries, index), self.entries[index]
-        return self.inputs[index], self.tagged.get(index)
-
-
 def consider(
     node: GraphNode, upstream: MappingOf[str, Upstream], graph: Graph, context: Context
 ) -> Decision:
@@ -171,7 +153,7 @@ def consider(
     stopped = _stopped(node, upstream)
     if stopped is not None:
         return stopped
-    resolver = Resolver(upstream.__getitem__, context.reader, graph.nodes.get)
+    resolver = Resolver(upstream.__getitem__, context.reader, graph)
     try:
         if node.when is not None and not resolver.value(node.when):
             return Skip(f"its condition is false: {node.when.text}")
@@ -199,7 +181,11 @@ def _stopped(node: GraphNode, upstream: MappingOf[str, Upstream]) -> Skip | Bloc
 def _considered(node: GraphNode, resolver: Resolver, context: Context) -> Decision:
     if isinstance(node.work, CheckpointNode):
         return _judged(node, resolver)
-    inputs = {name: resolver.input(binding) for name, binding in node.bindings.items()}
+    inputs = {
+        name: sources.as_input(node, name, binding, resolver.graph.sources)
+        or resolver.input(binding)
+        for name, binding in node.bindings.items()
+    }
     if node.kind == "repeat":
         return Round(inputs)
     if node.kind == "map":
@@ -225,49 +211,13 @@ def _judged(node: GraphNode, resolver: Resolver) -> Judge:
 def _expanded(
     work: StepNode | CommandNode, inputs: dict[str, Input], reader: ArtifactReader
 ) -> Expand:
-    elements = {name: _elements(name, inputs[name], reader, work.where) for name in work.map}
+    elements = {name: elements_of(name, inputs[name], reader, work.where) for name in work.map}
     counts = {name: len(items) for name, items in elements.items()}
     if len(set(counts.values())) > 1:
         text = ", ".join(f"{name} has {count}" for name, count in counts.items())
         raise DefinitionError(f"the mapped inputs differ in length: {text}", where=work.where)
     shared = {name: value for name, value in inputs.items() if name not in work.map}
     return Expand(shared, elements, next(iter(counts.values())))
-
-
-def _elements(name: str, value: Input, reader: ArtifactReader, where: str) -> Elements:
-    if isinstance(value, Literal):
-        loaded: Any = value.value
-        if isinstance(loaded, list):
-            return Elements(inputs=_literals(cast("list[Any]", loaded)))
-    if isinstance(value, Stored) and value.index is None:
-        if value.ref.format == "json":
-            loaded = reader.value(value.ref)
-            if isinstance(loaded, list):
-                return _of_json(value.ref, cast("list[Any]", loaded), reader)
-        if value.ref.format == "list":
-            return Elements(ref=value.ref, entries=reader.elements(value.ref))
-    if isinstance(value, Sequence):
-        return Elements(inputs=value.items)
-    if isinstance(value, Bundle) and value.type == "tuple":
-        return Elements(inputs=tuple(value.items.values()))
-    kind = value.ref.type or value.ref.format if isinstance(value, Stored) else short(value)
-    raise DefinitionError(f"map needs a list for {name!r}, not {kind}", where=where)
-
-
-def _literals(values: list[Any]) -> tuple[Input, ...]:
-    return tuple(Literal(value=value) for value in values)
-
-
-def _of_json(ref: ArtifactRef, values: list[Any], reader: ArtifactReader) -> Elements:
-    """The elements of a JSON list: as values, but by reference where plain data would lose what
-    they are (a dataclass, a tuple, a date)."""
-    inputs = list(_literals(values))
-    tagged: dict[int, ElementRef] = {}
-    for index, entry in enumerate(reader.elements(ref)):
-        if input_digest(inputs[index]) != f"{entry.format}:{entry.digest}":
-            inputs[index] = Stored(ref=ref, index=index, element=entry)
-            tagged[index] = entry
-    return Elements(inputs=tuple(inputs), tagged=tagged)
 
 
 def element_inputs(expand: Expand, index: int) -> tuple[dict[str, Input], dict[str, ElementRef]]:
@@ -394,5 +344,5 @@ def _why(path: str, work: StepNode | CommandNode, keyed: Keyed, context: Context
     now = KeyParts(
         run="", path=path, key=keyed.key, static=static, inputs=keyed.digests, seed=keyed.seed
     )
-    found = differences(before, now)
+    found = differences(before, now, context.compare)
     return "; ".join(found[:3]) if found else f"no result of {before.run} is stored"
