@@ -4,6 +4,8 @@
     python bench/run.py blobs_remote    a bucket of a Ceph gateway here, against boto3
     python bench/run.py capsule         export and import of a gigabyte, against zip and unzip
     python bench/run.py containers      steps in containers, against podman by hand
+    python bench/run.py environments    built from a warm cache and recorded, against uv by hand
+    python bench/run.py fingerprint     a step that reaches 500 modules, nothing changed
     python bench/run.py values          100,000 files, and gigabytes of each array format (minutes)
     python bench/run.py postgres        steps with records in PostgreSQL
     python bench/run.py peers           other systems, each in an environment of its own (minutes)
@@ -25,7 +27,10 @@ import timing
 from timing import Row
 
 DEFAULT = ("start", "steps", "fanout", "engines", "reuse", "points", "big", "install")
-NAMES = (*DEFAULT, "blobs_remote", "capsule", "containers", "peers", "postgres", "scale", "values")
+NAMES = (
+    *DEFAULT, "blobs_remote", "capsule", "containers", "environments", "fingerprint", "peers",
+    "postgres", "scale", "values",
+)  # fmt: skip
 
 
 def main(names: list[str]) -> int:

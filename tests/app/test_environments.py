@@ -10,6 +10,7 @@ from tests.app import flows
 from tests.services.wheels import make_wheel
 
 from mainspring.app.environments import build, environment_of
+from mainspring.app.gc import Policy, collect
 from mainspring.app.project import Project
 from mainspring.app.running import drive, warm_up
 from mainspring.records.canonical import digest_bytes
@@ -173,6 +174,22 @@ def test_a_bad_environment_is_refused_by_the_plan(
         environment = "renv.lock"
     with pytest.raises(DefinitionError, match=fault):
         flows.plan(opened, flows.pipeline(inside(environment)))
+
+
+def test_gc_removes_what_no_run_is_in(opened: Project, wheels: Path) -> None:
+    first = flows.run(opened, flow())
+    pin(opened.root, wheels, "2.0")
+    flows.run(opened, flow())
+    folder = opened.home / "environments"
+    (folder / ".killed-x").mkdir()
+    with opened.store.write([first.id]) as tx:
+        tx.delete_run(first.id)
+    built = {path.name for path in folder.glob("requirements-*")}
+    assert len(built) == 2
+    collect(opened, Policy(), dry_run=False, grace=-1)
+    left = {path.name for path in folder.iterdir() if not path.name.endswith(".lock")}
+    assert len(left) == 1
+    assert left < built
 
 
 def test_a_python_step_is_not_in_r(opened: Project) -> None:

@@ -18,6 +18,7 @@ from mainspring.app.project import Project
 from mainspring.app.views import Waste, WasteView
 from mainspring.execution.attempt_files import AttemptFiles
 from mainspring.execution.containers import clear
+from mainspring.execution.environments import FOLDER, Environments
 from mainspring.records.artifacts import ArtifactRef
 from mainspring.records.environments import decode
 from mainspring.records.errors import BlobError, ConflictError, MainspringError, SerializationError
@@ -91,6 +92,8 @@ class Sweep:
         self._seen = 0
         self._version = 0
         self._sources: set[str] = set()
+        self._built = Environments(project.home, project.blobs.read)
+        self._environments: set[str] = set()
         self._held: set[str] = set()
         self.left: list[str] = []
 
@@ -154,7 +157,10 @@ class Sweep:
         # If the blob itself is gone or damaged it is not reused, and names nothing.
         with suppress(BlobError, SerializationError, msgspec.DecodeError):
             if ref.format == _ENVIRONMENT:
-                self.known.add_blobs(decode(self.project.blobs.read(ref.digest)).blobs())
+                found = decode(self.project.blobs.read(ref.digest))
+                self.known.add_blobs(found.blobs())
+                locks = [*([found.lock] if found.lock else []), *found.steps.values()]
+                self._environments |= {self._built.place(lock).name for lock in locks}
                 return
             inside = registry.references(ref, self.project.blobs)
             for digests in batched(inside, AT_ONCE):
@@ -173,7 +179,9 @@ class Sweep:
 
     def find_waste(self, young: float) -> None:
         """Enter everything else, unless it is newer than that time."""
-        for items in (self._snapshots(young), self._attempts(young), self._blobs(young)):
+        for items in (
+            self._snapshots(young), self._attempts(young), self._unused(young), self._blobs(young),
+        ):  # fmt: skip
             for part in batched(items, AT_ONCE):
                 self.known.add_waste(part)
 
@@ -196,6 +204,16 @@ class Sweep:
             for name in part:
                 if name not in wanted and _changed(folder / name) < young:
                     yield self._file("snapshot", folder / name, "not the newest source")
+
+    def _unused(self, young: float) -> Iterator[Item]:
+        """Built environments that no run is in, and what is left of builders that were killed."""
+        folder = self.project.home / FOLDER
+        for part in _names(folder):
+            for name in part:
+                place = folder / name
+                wanted = name in self._environments or name.endswith(".lock")
+                if not wanted and _changed(place) < young:
+                    yield self._file("environment", place, "no run refers to it")
 
     def _attempts(self, young: float) -> Iterator[Item]:
         folder = self.project.home / "attempts"
