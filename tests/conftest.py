@@ -32,12 +32,21 @@ def _can_mount_tmpfs() -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
+def _has_r_package(name: str) -> bool:
+    """Whether R is there, and has a package."""
+    if shutil.which("Rscript") is None:
+        return False
+    command = ["Rscript", "-e", f'invisible(packageVersion("{name}"))']
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
 # Parts of a machine that are more than a program on PATH.
 _PROBES: dict[str, Callable[[], bool]] = {
     "tmpfs": _can_mount_tmpfs,
     "postgres": available,
     "torch": lambda: importlib.util.find_spec("torch") is not None,
     "ceph": cephs.available,
+    "jsonlite": lambda: _has_r_package("jsonlite"),
 }
 
 

@@ -28,10 +28,10 @@ class StoreSuite(
     CountContract,
     HistoryContract,
     MetricContract,
-    DatasetContract,
-    ModelContract,
     FactContract,
     SearchContract,
+    DatasetContract,
+    ModelContract,
 ):
     @pytest.fixture
     def store(self, new_store: Callable[[], Store]) -> Iterator[Store]:

@@ -66,7 +66,7 @@ def test_an_environment_is_a_path_inside_the_project(path: object) -> None:
         step(environment=path)(lambda: 1)  # type: ignore[call-overload]
 
 
-def test_only_python_steps_have_an_environment() -> None:
+def test_only_python_steps_have_a_dockerfile() -> None:
     with pytest.raises(DefinitionError, match="not for a command") as told:
         command("true", environment="Dockerfile")
     assert "container(image, ...)" in str(told.value)

@@ -44,6 +44,7 @@ def test_a_run_comes_back(value: Any, seed: int) -> None:
     run = make.a_run(
         parameters={"x": value}, seed=seed, status=RunStatus.PAUSED, wish=Wish.CANCEL, started=1.5,
         ended=2.5, parent="r0", reason="because", forced=("a", "b/"),
+        environment="blake3:e",
     )  # fmt: skip
     found = rows.run_of(rows.run_row(run))
     assert repr(found.parameters) == repr({"x": _sorted(value)})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
@@ -13,11 +14,13 @@ import msgspec
 from mainspring.app.reader import Artifacts
 from mainspring.execution.orders import threads_of
 from mainspring.execution.reads import digest_in
+from mainspring.planning import locks
 from mainspring.planning.cells import notebook_fingerprint
 from mainspring.planning.fingerprint import CodeBase
 from mainspring.planning.keys import SEMANTICS
 from mainspring.records.artifacts import ArtifactRef
 from mainspring.records.canonical import digest_bytes, digest_of
+from mainspring.records.environments import Lock
 from mainspring.records.errors import DefinitionError
 from mainspring.records.notebook import is_notebook
 from mainspring.records.source import CodePart, Fingerprint, Manifest, Static
@@ -49,6 +52,7 @@ class Code:
         self._listings: dict[str, str] = {}
         self._statics: dict[str, tuple[str, Static]] = {}
         self._platform = platform_key()
+        self._locks: dict[str, Lock | None] = {}
 
     def static(self, work: StepNode | CommandNode) -> tuple[str, Static]:
         """Return the digest and the record of a step's static part. Raises DefinitionError."""
@@ -90,11 +94,60 @@ class Code:
         """The digest of the code of a class of the project (`module:Class`); "" for others."""
         return self._base.fingerprint(name).digest if self._base.has_module(name) else ""
 
+    def lock(self, work: StepNode | CommandNode) -> Lock | None:
+        """The lock of a step's own environment, or None. Raises DefinitionError."""
+        path = work.options.environment
+        if path is None:
+            return None
+        if path not in self._locks:
+            self._locks[path] = self._find_lock(path, work.where)
+        found = self._locks[path]
+        python = isinstance(work, StepNode)
+        if (found is None and not python) or (found and found.kind == "renv" and python):
+            raise DefinitionError(
+                f"{path!r} is for {'commands in R' if python else 'Python steps'}",
+                where=work.where or None,
+                hint="a Python step has a lock of Python packages, or a Dockerfile; a command has "
+                "a lock, or is a `container(image, ...)`",
+            )
+        return found
+
+    def _find_lock(self, path: str, where: str) -> Lock | None:
+        if path in self._files and not locks.is_lock(path):
+            return None  # a Dockerfile
+        if path not in self._files and not any(p.startswith(path + "/") for p in self._files):
+            raise DefinitionError(
+                f"the environment {path!r} is not in the project",
+                where=where or None,
+                hint="give the path of a lock, of a folder with one, or of a Dockerfile, relative "
+                "to the project",
+            )
+        return self.read_lock(path)
+
+    def read_lock(self, path: str) -> Lock:
+        """The lock at a path of the project, or in a folder of it. Raises DefinitionError."""
+        running = (sys.version_info[0], sys.version_info[1])
+        return locks.read(self._files, self._base.read, path, running=running)
+
+    def own_lock(self) -> str | None:
+        """The path of the lock in the project's root, if there is one."""
+        return locks.find(self._files, "")
+
+    def read(self, path: str) -> bytes:
+        """The content of a file of the project."""
+        return self._base.read(path)
+
+    def packages(self) -> dict[str, str]:
+        """The distributions that any of the project's code reaches, with their versions."""
+        return self._inventory.closure(self._base.everything().packages)
+
     def _image(self, work: StepNode | CommandNode) -> dict[str, str]:
         """Which image a step in a container means now, by its id, and whether it has a network."""
         if isinstance(work, StepNode):
             path = work.options.environment
-            return {} if path is None else {"image": self._images().id_of(path, work.where)}
+            if path is None or self.lock(work) is not None:
+                return {}
+            return {"image": self._images().id_of(path, work.where)}
         if not work.image:
             return {}
         found = self._images().named(work.image, work.where)
@@ -105,8 +158,9 @@ class Code:
             found = self._notebook(work)
         else:
             found = self._base.fingerprint(work.uses)
-        # What is installed on this machine is nothing to a step that has an image.
-        installed = {} if image else self._inventory.closure(found.packages)
+        # What is installed on this machine is nothing to a step that has an image, or a lock.
+        alone = bool(image) or self.lock(work) is not None
+        installed = {} if alone else self._inventory.closure(found.packages)
         return self._static(work, found.parts, installed, image)
 
     def _notebook(self, work: StepNode) -> Fingerprint:
@@ -135,6 +189,9 @@ class Code:
         environment: dict[str, str],
         programs: dict[str, str],
     ) -> Static:
+        lock = self.lock(work)
+        if lock is not None:
+            environment = {str(work.options.environment): f"{lock.main} {lock.digest[7:23]}"}
         options = {"threads": str(threads_of(work)), **programs}
         options |= {f"output {name}": kind for name, kind in work.outputs.items()}
         if work.options.version is not None:
@@ -144,7 +201,7 @@ class Code:
             environment=environment,
             options=options,
             variables={name: _variable(name) for name in work.options.env},
-            platform=self._platform,
+            platform=platform_key(lock.python) if lock and lock.python else self._platform,
             semantics=SEMANTICS,
         )
 

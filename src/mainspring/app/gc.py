@@ -19,6 +19,7 @@ from mainspring.app.views import Waste, WasteView
 from mainspring.execution.attempt_files import AttemptFiles
 from mainspring.execution.containers import clear
 from mainspring.records.artifacts import ArtifactRef
+from mainspring.records.environments import decode
 from mainspring.records.errors import BlobError, ConflictError, MainspringError, SerializationError
 from mainspring.records.stores import Mentioned
 from mainspring.storage.catalogue import Catalogue, Item
@@ -39,6 +40,7 @@ AT_ONCE = 500
 """Blobs or directories that are compared, or deleted, at once."""
 
 _RUNS_AT_ONCE = 50
+_ENVIRONMENT = "(environment)"  # what holds other blobs, though it is no artifact
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,6 +136,8 @@ class Sweep:
         for part in self._parts(max(0, self._seen - PART), last):
             self.known.add_runs(part.runs)
             self.known.add_mentioned(part.blobs, registry.refers)
+            made = [(r.id, r.environment, _ENVIRONMENT, 0) for r in part.runs if r.environment]
+            self.known.add_mentioned(made, lambda _: True)
             self.known.add_attempts(part.attempts)
         self._seen = last
         for held in batched(self.known.take_holders(), AT_ONCE):
@@ -148,7 +152,10 @@ class Sweep:
 
     def _keep_inside(self, ref: ArtifactRef) -> None:
         # If the blob itself is gone or damaged it is not reused, and names nothing.
-        with suppress(BlobError, SerializationError):
+        with suppress(BlobError, SerializationError, msgspec.DecodeError):
+            if ref.format == _ENVIRONMENT:
+                self.known.add_blobs(decode(self.project.blobs.read(ref.digest)).blobs())
+                return
             inside = registry.references(ref, self.project.blobs)
             for digests in batched(inside, AT_ONCE):
                 self.known.add_blobs(digests)

@@ -80,6 +80,7 @@ def _view(project: Project, run: Run, facts: Mapping[str, Fact], note: str | Non
         data={name: str(fact) for name, fact in _of(facts, "data.")},
         tags={name: str(fact) for name, fact in _of(facts, "tags.")},
         note=note,
+        environment=run.environment,
     )
 
 

@@ -68,6 +68,8 @@ def make_plan(
         parameters=dict(parameters),
         sources=sources,
     )
+    for work in work_of(spec):  # a bad lock is found now, not when its step is reached
+        context.lock(work)
     plan = build(spec, frame, context)
     return Planned(plan=plan, spec=spec, spec_bytes=data, context=context)
 
@@ -94,6 +96,7 @@ def make_context(
         now=time.time,
         force=force,
         compare=lambda before, after: compare(project, before, after),
+        lock=code.lock,
     )
 
 

@@ -15,6 +15,7 @@ import msgspec
 
 from mainspring.app.planning import Planned, make_context, modules_of, work_of
 from mainspring.app.project import Project
+from mainspring.app.recording import record, used_by
 from mainspring.execution.admission import check_fits
 from mainspring.execution.context import Listener, RunContext
 from mainspring.execution.engine import Engine
@@ -34,6 +35,11 @@ def create_run(project: Project, planned: Planned, *, parent: str | None = None)
     """Record a run and its tasks, in one transaction; what the plan reuses is settled at once."""
     now = time.time()
     plan = planned.plan
+    # Before the transaction: an image may have to be built for it.
+    works = list(work_of(planned.spec))
+    statics = [planned.context.static(work) for work in works]
+    code = project.code(plan.snapshot)
+    used = used_by(code, zip(works, (static for _, static in statics), strict=True))
     run = Run(
         id=new_run_id(now),
         pipeline=plan.pipeline,
@@ -47,13 +53,12 @@ def create_run(project: Project, planned: Planned, *, parent: str | None = None)
         parent=parent,
         forced=tuple(sorted(planned.context.force)),
         sources=plan.sources,
+        environment=record(project, code, used),
     )
     nodes = RunGraph(planned.spec, plan.parameters).graph.nodes
     known = {task.path: task for task in plan.tasks}
     settled = {path for path in nodes if _is_settled(known[path])}
     new = [_new_task(node, known[path], settled, now) for path, node in nodes.items()]
-    # Before the transaction: an image may have to be built for it.
-    statics = [planned.context.static(work) for work in work_of(planned.spec)]
     with project.store.write() as tx:
         tx.add_run(run, planned.spec_bytes)
         for static in statics:
@@ -198,7 +203,12 @@ def load_spec(project: Project, run: Run) -> PipelineSpec:
 
 
 def warm_up(project: Project, planned: Planned) -> Any:
-    """Return an executor that is starting up already, while the run is put on record."""
+    """Return an executor that is starting up already, while the run is put on record; what steps
+    need of environments is built before. Raises EnvironmentBuildError."""
+    if planned.needs_workers and any(map(planned.context.lock, work_of(planned.spec))):
+        from mainspring.app.environments import build_planned
+
+        build_planned(project, planned)
     executor = project.executor()
     if planned.needs_workers:
         project.materialise(planned.plan.snapshot)

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from mainspring.records.artifacts import ArtifactRef
+from mainspring.records.environments import Environment
 from mainspring.records.metrics import Medium
 from mainspring.records.runs import Attempt, TaskError, Verdict
 from mainspring.records.sources import Source
@@ -21,12 +22,12 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunView(View, frozen=True, kw_only=True):
-    """A run. `spec` and `snapshot` are digests; `seconds` counts up while it runs.
+    """A run. `spec`, `snapshot` and `environment` are digests; `seconds` counts up while it runs.
 
     `working` says whether a live engine works on it: a run that is `running` but not working was
     interrupted, and `resume` goes on with it. `metrics` are their last values (null for "not a
-    number"), `data` the versions that names of data stood for, both as conditions see them;
-    `sources` all that datasets and models of the pipeline stood for.
+    number"), `data` the versions that names of data stood for, both as conditions see them.
+    `sources` are the versions of datasets and models that it used, by the names in the pipeline.
     """
 
     id: str
@@ -49,6 +50,7 @@ class RunView(View, frozen=True, kw_only=True):
     tags: dict[str, str] = {}
     note: str | None = None
     sources: dict[str, Source] = {}
+    environment: str | None = None
 
 
 class TaskView(View, frozen=True, kw_only=True):
@@ -333,6 +335,18 @@ class Check(View, frozen=True, kw_only=True):
     status: str
     text: str
     hint: str | None = None
+
+
+class EnvironmentView(View, frozen=True, kw_only=True):
+    """`mainspring environment`: what a run's steps ran in (its blob is `digest`), and of each lock
+    that was built, by its path in the project, the Python (for R, the library) of the environment.
+    """
+
+    run: str | None
+    digest: str | None = None
+    environment: Environment | None = None
+    built: dict[str, str] = {}
+    format: str = "mainspring.environments/1"
 
 
 class StoreView(View, frozen=True, kw_only=True):

@@ -22,6 +22,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "logs": "print what steps have printed",
         "why": "say why a task ran, or why it was reused",
         "diff": "show in what two runs differ",
+        "lineage": "show from what an artifact was made, and what from it",
         "tag": "put tags on a run, to find it by",
         "note": "write something about a run",
         "artifacts": "list, preview and copy out what tasks have made",
@@ -29,6 +30,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "Keep data and models": {
         "data": "keep versions of datasets, compare them, get them back",
         "models": "import pre-trained models, and point aliases at them",
+        "environment": "show what a run ran in; write its lock, build it",
     },
     "Keep in order": {
         "gc": "delete what no run refers to",

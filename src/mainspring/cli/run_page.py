@@ -52,6 +52,7 @@ def write_head(screen: Screen, run: RunView, counts: dict[str, int]) -> None:
         "data": "; ".join(wording.sources(run.sources)),
         "seed": str(run.seed),
         "source": run.snapshot[7:19],
+        "environment": (run.environment or "")[7:19],
         "rerun of": run.parent or "",
         "asked for": run.wish if run.wish != "run" else "",
         "reason": run.reason or "",

@@ -16,6 +16,7 @@ import msgspec
 from mainspring.app import views
 from mainspring.app.annotations import AnnotationsView
 from mainspring.app.data import views as data_views
+from mainspring.app.lineage import LineageView
 from mainspring.cli.complaint import ErrorView
 from mainspring.records.plan import Plan
 
@@ -31,10 +32,12 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "why": views.WhyView,
     "diff": views.DiffView,
     "annotations": AnnotationsView,
+    "lineage": LineageView,
     "log": views.LogLine,
     "artifacts": views.ArtifactsView,
     "preview": views.PreviewView,
     "written": views.WrittenView,
+    "environments": views.EnvironmentView,
     "gc": views.WasteView,
     "doctor": views.DoctorView,
     "store": views.StoreView,

@@ -51,7 +51,8 @@ class CommandDefinition:
         where = location()
         rest = cast("dict[str, Any]", dict(changes))
         wish = self._wish.updated(rest)
-        changed = _checked(options.read(rest, base=self.run_options, where=where), where)
+        changed = options.read(rest, base=self.run_options, where=where)
+        _checked(changed, where, self.node.image)
         return CommandDefinition(self.node, self.inputs, changed, wish)
 
     def callee(self) -> Callee:
@@ -125,7 +126,7 @@ def define(
 ) -> CommandDefinition:
     """Return the checked definition; `name` None: that of the program."""
     _check_text(text, shell, where)
-    _checked(run_options, where)
+    _checked(run_options, where, image)
     used = [found[1] for found in _PLACEHOLDER.finditer(text)]
     names = list(dict.fromkeys(u.removeprefix("inputs.") for u in used if u.startswith("inputs.")))
     found = dict.fromkeys(names, Any) if inputs is None else dict(inputs)
@@ -150,9 +151,13 @@ def define(
     return CommandDefinition(node, {k: Port(a, True) for k, a in found.items()}, run_options, wish)
 
 
-def _checked(found: Options, where: str) -> Options:
+def _checked(found: Options, where: str, image: str) -> None:
+    """Refuse an environment that is no lock, or beside an image, which brings its own."""
+    if not image and "dockerfile" not in (found.environment or "").lower():
+        return
     instead = "use `container(image, ...)`, or `image` in a pipeline file"
-    return options.without_environment(found, "a command", instead, where=where)
+    what = "a container" if image else "a command"
+    options.without_environment(found, what, instead, where=where)
 
 
 def _check_text(text: object, shell: bool, where: str) -> None:

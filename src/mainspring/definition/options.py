@@ -185,7 +185,7 @@ def _impure(name: str, value: Any, where: str) -> str:
 def _environment(name: str, value: Any, where: str) -> str | None:
     if value is None:
         return None
-    wanted = 'the path of a Dockerfile in the project, such as "envs/Dockerfile"'
+    wanted = 'the path of a lock, its folder, or a Dockerfile in the project, such as "envs/gpu"'
     parts = value.split("/") if isinstance(value, str) else []
     if not parts or "\0" in value or not {"", ".", ".."}.isdisjoint(parts) or len(value) > 1_000:
         raise _bad(name, value, wanted, where)

@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from mainspring.records.environments import Lock
 from mainspring.records.ports import BlobPlace
 from mainspring.records.runs import Order, TaskError
 
@@ -30,7 +31,8 @@ class Boot(msgspec.Struct, frozen=True, kw_only=True, tag="boot"):
     """What a zygote is for: one source snapshot, under one set of environment variables.
 
     `fork` is False for a zygote that only starts and reaps fresh interpreters. `access` is what
-    our own code needs to open remote blobs: it has secrets, and never becomes environment.
+    our own code needs to open remote blobs: it has secrets, and never becomes environment. `lock`
+    is that of the environment to be in, where that is not the executor's own.
     """
 
     home: str
@@ -40,6 +42,7 @@ class Boot(msgspec.Struct, frozen=True, kw_only=True, tag="boot"):
     env: dict[str, str]
     fork: bool = True
     access: dict[str, str] = {}
+    lock: Lock | None = None
 
     def __repr__(self) -> str:
         return f"Boot(snapshot={self.snapshot!r}, fork={self.fork})"

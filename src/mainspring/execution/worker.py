@@ -23,13 +23,14 @@ from typing import Any, cast
 
 from mainspring.definition.pipeline import Pipeline
 from mainspring.definition.step import StepDefinition, load_step
-from mainspring.execution import audit, commands, inputs, isolation, reads, telemetry
+from mainspring.execution import audit, border, commands, inputs, isolation, reads, telemetry
 from mainspring.execution.attempt_files import BUSY, AttemptFiles, encode
 from mainspring.execution.failures import describe
 from mainspring.execution.rehearsal import Rehearsal
 from mainspring.execution.seeding import import_time_generators, limit_threads, seed_everything
 from mainspring.execution.wire import Boot, Dispatch, Inbox, frame, read_request
 from mainspring.records.artifacts import ArtifactRef, Literal
+from mainspring.records.environments import Lock
 from mainspring.records.errors import SerializationError
 from mainspring.records.notebook import is_notebook
 from mainspring.records.ports import Blobs
@@ -212,12 +213,25 @@ def _outputs(
 ) -> dict[str, ArtifactRef]:
     if order.command:
         recorder.make_work()
+        if order.lock is not None:
+            _activate(order.lock, site)
         return commands.run(order, site.root, files, site.blobs)
     if is_notebook(order.uses):
         from mainspring.execution import notebooks
 
         recorder.make_work()
         return notebooks.run(order, site.root, site.paths, files, site.blobs)
+    if order.lock is None:
+        return _called(order, site, files, recorder)
+    border.check_inputs(order.inputs)
+    outputs = _called(order, site, files, recorder)
+    border.check_outputs(outputs, order.uses)
+    return outputs
+
+
+def _called(
+    order: Order, site: Site, files: AttemptFiles, recorder: reads.Recorder
+) -> dict[str, ArtifactRef]:
     definition = load_step(order.uses)
     load = inputs.loader(site.blobs, Path(files.work, "inputs"))
     marks.watch(recorder)
@@ -247,6 +261,15 @@ def _outputs(
     }
     del limit
     return outputs
+
+
+def _activate(lock: Lock, site: Site) -> None:
+    """Have programs find the environment of a lock, which is built if need be."""
+    from mainspring.execution.environments import Environments, variables
+
+    environments = Environments(Path(site.home), site.blobs.read)
+    environments.build(lock)
+    os.environ.update(variables(lock, environments.place(lock), os.environ))
 
 
 def _store(

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from mainspring.records.artifacts import ArtifactRef, Input
+from mainspring.records.environments import Lock
 from mainspring.records.sources import Source
 from mainspring.records.status import AttemptStatus, RunStatus, TaskStatus, Wish
 
@@ -17,6 +18,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     `spec` and `snapshot` are digests (of the PipelineSpec and of the source manifest). `forced`
     names the steps that must run whatever the cache says. `sources` says what the datasets and
     models that the pipeline names stood for, by `datasets.digits`, `models.bert@prod`.
+    `environment` is the digest of a
+    `records.environments.Environment`; None for a run of before these were recorded.
     """
 
     id: str
@@ -34,6 +37,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
     forced: tuple[str, ...] = ()
     sources: dict[str, Source] = {}
+    environment: str | None = None
 
 
 class TaskError(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -112,9 +116,9 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `snapshot` is the digest of the source manifest to run from. `uses` is `module:name` for a
     step; a command has `command` and `files` instead, and `image` (an id) if it runs in a
-    container. `inputs` are by port name. `outputs` maps port names to type texts (or to a
-    command's output paths). `memory` is bytes, `threads` the number of BLAS/OpenMP
-    threads, `seed` a 64-bit integer.
+    container; `lock` is that of an environment of its own. `inputs` are by port name. `outputs`
+    maps port names to type texts (or to a command's output paths). `memory` is bytes, `threads`
+    the number of BLAS/OpenMP threads, `seed` a 64-bit integer.
     """
 
     attempt: str
@@ -137,6 +141,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     memory: int | None = None
     timeout: float | None = None
     env: tuple[str, ...] = ()
+    lock: Lock | None = None
 
 
 class Read(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

@@ -21,7 +21,8 @@ class Options(
 ):
     """How a step is run. Sizes are bytes, times seconds; None means "no limit" or "default".
 
-    `environment` is a Dockerfile of the project, in whose image a Python step runs.
+    `environment` is a path in the project: a lock, or a folder with one, from which the step's own
+    environment is built; or a Dockerfile, in whose image a Python step runs.
     """
 
     cpus: float = 1.0

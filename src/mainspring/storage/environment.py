@@ -78,17 +78,18 @@ def state(path: str) -> State:
     return (path, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
 
 
-def platform_key() -> str:
-    """Operating system, architecture, and Python's implementation and minor version."""
+def platform_key(python: str | None = None) -> str:
+    """Operating system, architecture, and Python's implementation and minor version: those that
+    run now, or another minor version such as "3.12"."""
     if hasattr(os, "uname"):
         machine = os.uname().machine
     else:
         import platform
 
         machine = platform.machine()
-    major, minor = sys.version_info[:2]
     flags = getattr(sys, "abiflags", "")  # "t" is the build without the global lock
-    return f"{sys.platform}-{machine}-{sys.implementation.name}-{major}.{minor}{flags}"
+    version = python or "{}.{}".format(*sys.version_info)
+    return f"{sys.platform}-{machine}-{sys.implementation.name}-{version}{flags}"
 
 
 def _load(place: Path) -> _Cache | None:

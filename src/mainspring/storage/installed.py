@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import re
 from collections import defaultdict
@@ -117,6 +118,21 @@ def _headers(found: metadata.Distribution) -> dict[str, list[str]]:
         if colon and not name.startswith((" ", "\t")):
             headers[name.lower()].append(value.strip())
     return headers
+
+
+def record(found: metadata.Distribution) -> Iterator[tuple[str, str]]:
+    """The rows of a distribution's RECORD: path, and hash (or "").
+
+    Read by hand where no path is quoted: ten times as fast as `Distribution.files`.
+    """
+    text = found.read_text("RECORD") or ""
+    if '"' in text:
+        rows: Iterable[list[str]] = csv.reader(text.splitlines())
+    else:
+        rows = (line.rsplit(",", 2) for line in text.splitlines())
+    for row in rows:
+        if len(row) == 3:
+            yield row[0], row[1]
 
 
 def normalised(name: str) -> str:

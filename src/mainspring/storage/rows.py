@@ -133,6 +133,7 @@ def run_row(run: Run) -> Row:
         run.id, run.pipeline, run.status.value, run.wish.value, run.spec, run.snapshot,
         free_json(run.parameters), str(run.seed), run.created, run.started, run.ended,
         run.parent, run.reason, free_json(list(run.forced)), json_text(run.sources),
+        run.environment,
     )  # fmt: skip
 
 
@@ -155,6 +156,7 @@ def run_of(row: Row) -> Run:
         reason=row[12],
         forced=tuple(from_free_json(row[13])),
         sources=sources_of(row[14]),
+        environment=row[15],
     )
 
 

@@ -27,9 +27,9 @@ class StoreTransaction(
     ResultWriter,
     DecisionWriter,
     MetricWriter,
+    FactWriter,
     DatasetWriter,
     ModelWriter,
-    FactWriter,
 ):
     """One atomic set of changes (records.stores.Transaction)."""
 

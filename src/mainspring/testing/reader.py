@@ -46,7 +46,7 @@ class MemoryHistory:
         return {node: wall for (p, node), wall in self._now().expected.items() if p == pipeline}
 
 
-class MemoryReader(MemoryHistory, MemoryDatasets, MemoryModels, MemoryFacts):
+class MemoryReader(MemoryHistory, MemoryFacts, MemoryDatasets, MemoryModels):
     """Reads what is committed (records.stores.Reader)."""
 
     def run(self, run: str) -> Run:
@@ -122,6 +122,17 @@ class MemoryReader(MemoryHistory, MemoryDatasets, MemoryModels, MemoryFacts):
 
     def outputs(self, task: int) -> dict[str, ArtifactRef]:
         return dict(self._now().outputs.get(task, {}))
+
+    def makers(self, digest: str, limit: int) -> list[Task]:
+        state = self._now()
+        digits = digest.removeprefix("blake3:")
+        found = [
+            state.tasks[task]
+            for task, refs in sorted(state.outputs.items())
+            for ref in refs.values()
+            if ref.digest[7:].startswith(digits)
+        ]
+        return found[:limit]
 
     def artifacts(self, run: str, *, elements: bool = True) -> list[tuple[str, str, ArtifactRef]]:
         state = self._now()

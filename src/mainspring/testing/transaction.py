@@ -29,7 +29,7 @@ from mainspring.testing.models import MemoryModelChanges
 from mainspring.testing.queue import MemoryQueue
 
 
-class MemoryTransaction(MemoryQueue, MemoryDatasetChanges, MemoryModelChanges, MemoryAnnotations):
+class MemoryTransaction(MemoryQueue, MemoryAnnotations, MemoryDatasetChanges, MemoryModelChanges):
     """One atomic set of changes (records.stores.Transaction)."""
 
     def add_run(self, run: Run, spec: bytes) -> None:

@@ -20,12 +20,14 @@ from mainspring.execution.executors.local_attempt import Attempt
 from mainspring.execution.executors.local_process import Worker, open_handle
 from mainspring.execution.executors.local_watch import Watch
 from mainspring.execution.executors.local_zygote import ZygoteLink
+from mainspring.execution.interpreters import Interpreter, builder
+from mainspring.records.environments import Lock
 from mainspring.records.ports import BlobPlace
 from mainspring.records.runs import TaskError
 from mainspring.storage.places import access_to
 
 Link = ZygoteLink[Attempt]
-Key = tuple[str, tuple[str, ...], tuple[tuple[str, str], ...]]
+Key = tuple[str, tuple[str, ...], tuple[tuple[str, str], ...], str]
 _ZYGOTES = 4
 _CRASHES = 3
 _SLOWER = "every task starts a fresh interpreter, which is slower"
@@ -55,8 +57,17 @@ class Pool:
     """Starts zygotes, keeps the few used last, and gives each attempt a worker of the right one."""
 
     def __init__(
-        self, home: Path, blobs: BlobPlace, *, slots: int, fork: bool, watch: Watch, owner: Owner
+        self,
+        home: Path,
+        blobs: BlobPlace,
+        *,
+        slots: int,
+        fork: bool,
+        watch: Watch,
+        owner: Owner,
+        interpreter: Interpreter,
     ) -> None:
+        self._interpreter = interpreter
         self._home = home
         self._blobs = blobs
         self._slots = slots
@@ -72,16 +83,22 @@ class Pool:
     def prepare(self, snapshot: str, modules: tuple[str, ...]) -> None:
         """Start the zygotes of the modules that come first, if there are none."""
         for module in modules[: _ZYGOTES - 1]:
-            self._link_for(snapshot, (module,), {})
+            self._link_for(snapshot, (module,), {}, None)
 
     def submit(
-        self, attempt: Attempt, snapshot: str, modules: tuple[str, ...], env: Mapping[str, str]
+        self,
+        attempt: Attempt,
+        snapshot: str,
+        modules: tuple[str, ...],
+        env: Mapping[str, str],
+        lock: Lock | None = None,
     ) -> None:
         """Give the attempt a worker, now or when there is one.
 
         Declared variables have a zygote of their own: a module may read them while it is imported.
+        So has the environment of a lock.
         """
-        link = self._link_for(snapshot, modules, dict(env))
+        link = self._link_for(snapshot, modules, dict(env), lock)
         link.waiting.append(attempt)
         self._match(link)
 
@@ -145,16 +162,20 @@ class Pool:
 
     # Zygotes
 
-    def _link_for(self, snapshot: str, modules: tuple[str, ...], env: dict[str, str]) -> Link:
-        key = (snapshot, modules, tuple(sorted(env.items())))
+    def _link_for(
+        self, snapshot: str, modules: tuple[str, ...], env: dict[str, str], lock: Lock | None
+    ) -> Link:
+        key = (snapshot, modules, tuple(sorted(env.items())), lock.digest if lock else "")
         link = self._links.pop(key, None)
         if link is None:
             self._make_room()
-            link = self._start(snapshot, modules, env)
+            link = self._start(snapshot, modules, env, lock)
         self._links[key] = link  # at the end: the least recently used is first
         return link
 
-    def _start(self, snapshot: str, modules: tuple[str, ...], env: dict[str, str]) -> Link:
+    def _start(
+        self, snapshot: str, modules: tuple[str, ...], env: dict[str, str], lock: Lock | None
+    ) -> Link:
         boot = wire.Boot(
             home=str(self._home),
             blobs=self._blobs,
@@ -163,9 +184,11 @@ class Pool:
             env=env,
             fork=self._fork and snapshot not in self._fresh,
             access=access_to(self._blobs, os.environ),
+            lock=lock,
         )
         log = self._home / "zygotes" / f"{snapshot.rpartition(':')[2][:16]}.log"
-        link = Link(boot, log)
+        start = self._interpreter.zygote(os.environ) if lock is None else builder(os.environ)
+        link = Link(boot, log, start)
         self._watch.add(link.control, lambda _: self._on_zygote(link))
         return link
 
@@ -220,7 +243,9 @@ class Pool:
         if crashes > _CRASHES:
             self._refuse(link, link.breakdown())
         elif link.waiting or link.ready:
-            successor = self._links[key] = self._start(snapshot, link.boot.modules, link.boot.env)
+            successor = self._links[key] = self._start(
+                snapshot, link.boot.modules, link.boot.env, link.boot.lock
+            )
             successor.waiting.extend(link.waiting)
 
     def _refuse(self, link: Link, error: TaskError) -> None:

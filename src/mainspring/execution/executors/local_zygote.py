@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import sys
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from mainspring.execution import isolation, wire
+import msgspec
+
+from mainspring.execution import wire
 from mainspring.execution.executors.local_process import Worker
+from mainspring.execution.interpreters import Start
 from mainspring.records.runs import TaskError
 
 _CONTROL = 3
@@ -23,7 +25,7 @@ T = TypeVar("T")
 class ZygoteLink(Generic[T]):
     """A running zygote. `waiting` are attempts without a worker yet, `spares` the reverse."""
 
-    def __init__(self, boot: wire.Boot, log: Path) -> None:
+    def __init__(self, boot: wire.Boot, log: Path, start: Start) -> None:
         self.boot = boot
         self._log = log
         self.ready = False
@@ -35,7 +37,7 @@ class ZygoteLink(Generic[T]):
         self._out: deque[bytes] = deque()
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
-            self.pid = _start(theirs, log)
+            self.pid = _start(theirs, log, start)
         finally:
             theirs.close()
         self.control.setblocking(False)
@@ -114,18 +116,10 @@ class ZygoteLink(Generic[T]):
 
 
 def _fresh(boot: wire.Boot) -> wire.Boot:
-    return wire.Boot(
-        home=boot.home,
-        blobs=boot.blobs,
-        snapshot=boot.snapshot,
-        modules=boot.modules,
-        env=boot.env,
-        fork=False,
-        access=boot.access,
-    )
+    return msgspec.structs.replace(boot, fork=False)
 
 
-def _start(control: socket.socket, log: Path) -> int:
+def _start(control: socket.socket, log: Path, start: Start) -> int:
     log.parent.mkdir(parents=True, exist_ok=True)
     write = os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_APPEND
     fd = control.fileno()
@@ -135,9 +129,9 @@ def _start(control: socket.socket, log: Path) -> int:
             fd = os.dup(fd)
             stack.callback(os.close, fd)
         return os.posix_spawn(
-            sys.executable,
-            [sys.executable, "-P", "-c", "from mainspring.execution.zygote import main; main()"],
-            isolation.bootstrap_environment(os.environ),
+            start.words[0],
+            start.words,
+            start.environment,
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
                 (os.POSIX_SPAWN_OPEN, 1, str(log), write, 0o644),

@@ -2,13 +2,13 @@
 
 -- fragment: columns
 id, pipeline, status, wish, spec, snapshot, parameters, seed, created, started, ended, parent, reason,
-forced, sources
+forced, sources, environment
 
 -- name: add_spec
 INSERT INTO specs (digest, body) VALUES (?, ?) ON CONFLICT (digest) DO NOTHING
 
 -- name: add
-INSERT INTO runs ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO runs ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: get
 SELECT {columns} FROM runs WHERE id = ?
