@@ -62,8 +62,6 @@ class State:
         default_factory=dict[str, dict[str, "tuple[Fact, int | None]"]]
     )
     notes: dict[str, str] = field(default_factory=dict[str, str])
-    datasets: dict[str, int] = field(default_factory=dict[str, int])
-    versions: dict[int, DatasetVersion] = field(default_factory=dict[int, DatasetVersion])
     imports: dict[str, Import] = field(default_factory=dict[str, Import])
 
     commits: int = 0
