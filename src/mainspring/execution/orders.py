@@ -35,6 +35,7 @@ def make_order(run: Run, task: Task, node: GraphNode, keyed: Keyed, grant: Grant
         memory=work.options.memory,
         timeout=work.options.timeout,
         env=work.options.env,
+        deterministic=work.options.deterministic,
     )
 
 

@@ -229,7 +229,7 @@ def _outputs(
         site.blobs,
     )
     limit = limit_threads(order.threads)
-    seed_everything(order.seed, site.generators)
+    seed_everything(order.seed, site.generators, deterministic=order.deterministic)
     with recorder:
         value = definition.invoke(arguments, literals=literals)
         parts = definition.split(value)

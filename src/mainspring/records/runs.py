@@ -134,6 +134,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     memory: int | None = None
     timeout: float | None = None
     env: tuple[str, ...] = ()
+    deterministic: bool = True
 
 
 class Read(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

@@ -21,7 +21,8 @@ class Options(
 ):
     """How a step is run. Sizes are bytes, times seconds; None means "no limit" or "default".
 
-    `environment` is a Dockerfile of the project, in whose image a Python step runs.
+    `environment` is a Dockerfile of the project, in whose image a Python step runs. Without
+    `deterministic`, libraries may use algorithms that give other bits each time.
     """
 
     cpus: float = 1.0
@@ -38,6 +39,7 @@ class Options(
     join: bool = False
     impure: Literal["record", "ok"] = "record"
     environment: str | None = None
+    deterministic: bool = True
 
 
 class Parameter(
