@@ -15,6 +15,7 @@ from tests.contracts.executor_suite import World, gone, until
 from mainspring.execution import wire
 from mainspring.execution.executors.local_process import Worker, open_handle
 from mainspring.execution.executors.local_zygote import ZygoteLink
+from mainspring.execution.interpreters import own
 from mainspring.execution.zygote import unsafe_to_fork
 
 
@@ -40,7 +41,7 @@ def boot(world: World, snapshot: str, *modules: str) -> wire.Boot:
 def zygote(
     world: World, snapshot: str, *modules: str
 ) -> Iterator[tuple[ZygoteLink[str], dict[int, Worker], list[object]]]:
-    link: ZygoteLink[str] = ZygoteLink(boot(world, snapshot, *modules), world.home / "z.log")
+    link: ZygoteLink[str] = ZygoteLink(boot(world, snapshot, *modules), world.home / "z.log", own())
     workers: dict[int, Worker] = {}
     said: list[object] = []
     try:

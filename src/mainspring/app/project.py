@@ -48,8 +48,9 @@ class Project:
         """Open the project that `start` (default: the working directory) lies in."""
         return cls(settings.find_root(start or Path.cwd()))
 
-    def executor(self) -> LocalExecutor:
-        """Return a new executor on this machine."""
+    def executor(self, *, python: Path | None = None) -> LocalExecutor:
+        """Return a new executor on this machine, whose steps run in the environment of `python`
+        (default: in this one). Raises EnvironmentBuildError for a Python that can't run them."""
         from mainspring.execution.executors.local import LocalExecutor
 
         chosen = self.settings.execution
@@ -59,6 +60,7 @@ class Project:
             slots=chosen.workers,
             start_method=chosen.start,
             containers=self.containers,
+            python=python,
         )
 
     def capacity(self, executor: Executor) -> Capacity:

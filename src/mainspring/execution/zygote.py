@@ -21,6 +21,7 @@ from types import FrameType
 from typing import Any, NoReturn, cast
 
 from mainspring.execution import wire
+from mainspring.execution.interpreters import successor
 from mainspring.execution.rehearsal import Rehearsal
 from mainspring.execution.worker import SOCKET, Site, import_modules, serve, settle_in
 from mainspring.records.errors import MainspringError
@@ -144,12 +145,7 @@ def _become_fresh(control: socket.socket, why: str) -> NoReturn:
     os.set_inheritable(control.fileno(), True)
     os.environ["PYTHONPATH"] = os.path.dirname(_package())
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    os.execv(sys.executable, interpreter(__name__))  # noqa: S606
-
-
-def interpreter(module: str) -> list[str]:
-    """The command line of a fresh interpreter that runs `main` of a module of this package."""
-    return [sys.executable, "-P", "-c", f"from {module} import main; main()"]
+    os.execv(sys.executable, successor(__name__))  # noqa: S606
 
 
 def _load_prctl() -> Callable[..., int] | None:
@@ -229,7 +225,7 @@ class Zygote:
             environment = {**os.environ, "PYTHONPATH": os.path.dirname(_package())}
             return os.posix_spawn(
                 sys.executable,
-                interpreter("mainspring.execution.worker"),
+                successor("mainspring.execution.worker"),
                 environment,
                 file_actions=[(os.POSIX_SPAWN_DUP2, theirs.fileno(), SOCKET)],
                 setsid=True,

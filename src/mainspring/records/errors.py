@@ -70,6 +70,10 @@ class ExecutionError(MainspringError):
     """An executor can't do what was asked of it (no worker can be started, for example)."""
 
 
+class EnvironmentBuildError(MainspringError):
+    """An environment can't be made from its lock, or a step can't be run in it."""
+
+
 class RunFailedError(MainspringError):
     """A result was asked of a run that did not succeed."""
 

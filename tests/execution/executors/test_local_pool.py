@@ -16,6 +16,7 @@ from mainspring.execution.attempt_files import AttemptFiles
 from mainspring.execution.executors.local_attempt import Attempt
 from mainspring.execution.executors.local_pool import Pool
 from mainspring.execution.executors.local_watch import Watch
+from mainspring.execution.interpreters import own
 from mainspring.records.runs import TaskError
 
 ROUNDS = 600  # of a tenth of a second
@@ -50,7 +51,7 @@ class Rig:
         self.watch = Watch()
         self.pool = Pool(
             home, self.world.blobs.place, slots=2, fork=fork, watch=self.watch,
-            owner=self.owner,
+            owner=self.owner, interpreter=own(),
         )  # fmt: skip
 
     def attempt(self, step: str, **fields: Any) -> Attempt:

@@ -12,6 +12,7 @@ from tests.contracts.executor_suite import World
 from mainspring.execution import wire
 from mainspring.execution.executors.local_process import Worker
 from mainspring.execution.executors.local_zygote import ZygoteLink
+from mainspring.execution.interpreters import own
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ class Zygote:
             home=str(world.home), blobs=world.blobs.place, snapshot=source, modules=(module,),
             env={},
         )  # fmt: skip
-        self.link: ZygoteLink[str] = ZygoteLink(boot, world.home / "zygotes" / "log")
+        self.link: ZygoteLink[str] = ZygoteLink(boot, world.home / "zygotes" / "log", own())
         self.said: list[wire.FromZygote] = []
         self.there = True
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
-from mainspring.execution import container_engine, wire
+from mainspring.execution import container_engine, interpreters, wire
 from mainspring.execution.attempt_files import BUSY, AttemptFiles
 from mainspring.execution.executors import local_attempt as ends
 from mainspring.execution.executors import local_process as processes
@@ -39,7 +39,9 @@ class LocalExecutor:
 
     `slots` is how many attempts are meant to run at once (default: one per core). With
     start_method "spawn" every attempt is a fresh interpreter that has imported the project anew.
-    `containers` is the engine for those that run in an image ("": the environment says).
+    `containers` is the engine for those that run in an image ("": the environment says). `python`
+    is the one that runs steps: by default, the one that runs now. Raises EnvironmentBuildError for
+    one that can't.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class LocalExecutor:
         start_method: StartMethod = "zygote",
         environment: Mapping[str, str] | None = None,
         containers: str = "",
+        python: Path | None = None,
     ) -> None:
         self._containers = containers
         self._home = Path(os.path.realpath(home))
@@ -69,6 +72,7 @@ class LocalExecutor:
             fork=start_method == "zygote" and hasattr(os, "fork"),
             watch=self._watch,
             owner=self,
+            interpreter=_interpreter(python, self._home, blobs.place),
         )
 
     # The port
@@ -360,3 +364,11 @@ class LocalExecutor:
     def _forget(self, worker: Worker) -> None:
         self._watch.drop_worker(worker)
         worker.close()
+
+
+def _interpreter(python: Path | None, home: Path, blobs: BlobPlace) -> interpreters.Interpreter:
+    if python is None:
+        return interpreters.own()
+    from mainspring.execution.runtime import prepared
+
+    return prepared(python, home, remote=bool(blobs.url))

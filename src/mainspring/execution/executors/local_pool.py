@@ -20,6 +20,7 @@ from mainspring.execution.executors.local_attempt import Attempt
 from mainspring.execution.executors.local_process import Worker, open_handle
 from mainspring.execution.executors.local_watch import Watch
 from mainspring.execution.executors.local_zygote import ZygoteLink
+from mainspring.execution.interpreters import Interpreter
 from mainspring.records.ports import BlobPlace
 from mainspring.records.runs import TaskError
 from mainspring.storage.places import access_to
@@ -55,8 +56,17 @@ class Pool:
     """Starts zygotes, keeps the few used last, and gives each attempt a worker of the right one."""
 
     def __init__(
-        self, home: Path, blobs: BlobPlace, *, slots: int, fork: bool, watch: Watch, owner: Owner
+        self,
+        home: Path,
+        blobs: BlobPlace,
+        *,
+        slots: int,
+        fork: bool,
+        watch: Watch,
+        owner: Owner,
+        interpreter: Interpreter,
     ) -> None:
+        self._interpreter = interpreter
         self._home = home
         self._blobs = blobs
         self._slots = slots
@@ -165,7 +175,7 @@ class Pool:
             access=access_to(self._blobs, os.environ),
         )
         log = self._home / "zygotes" / f"{snapshot.rpartition(':')[2][:16]}.log"
-        link = Link(boot, log)
+        link = Link(boot, log, self._interpreter)
         self._watch.add(link.control, lambda _: self._on_zygote(link))
         return link
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import sys
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from mainspring.execution import isolation, wire
+from mainspring.execution import wire
 from mainspring.execution.executors.local_process import Worker
+from mainspring.execution.interpreters import Interpreter
 from mainspring.records.runs import TaskError
 
 _CONTROL = 3
@@ -23,7 +23,7 @@ T = TypeVar("T")
 class ZygoteLink(Generic[T]):
     """A running zygote. `waiting` are attempts without a worker yet, `spares` the reverse."""
 
-    def __init__(self, boot: wire.Boot, log: Path) -> None:
+    def __init__(self, boot: wire.Boot, log: Path, interpreter: Interpreter) -> None:
         self.boot = boot
         self._log = log
         self.ready = False
@@ -35,7 +35,7 @@ class ZygoteLink(Generic[T]):
         self._out: deque[bytes] = deque()
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
-            self.pid = _start(theirs, log)
+            self.pid = _start(theirs, log, interpreter)
         finally:
             theirs.close()
         self.control.setblocking(False)
@@ -125,7 +125,7 @@ def _fresh(boot: wire.Boot) -> wire.Boot:
     )
 
 
-def _start(control: socket.socket, log: Path) -> int:
+def _start(control: socket.socket, log: Path, interpreter: Interpreter) -> int:
     log.parent.mkdir(parents=True, exist_ok=True)
     write = os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_APPEND
     fd = control.fileno()
@@ -135,9 +135,9 @@ def _start(control: socket.socket, log: Path) -> int:
             fd = os.dup(fd)
             stack.callback(os.close, fd)
         return os.posix_spawn(
-            sys.executable,
-            [sys.executable, "-P", "-c", "from mainspring.execution.zygote import main; main()"],
-            isolation.bootstrap_environment(os.environ),
+            interpreter.python,
+            interpreter.command("mainspring.execution.zygote"),
+            interpreter.environment(os.environ),
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
                 (os.POSIX_SPAWN_OPEN, 1, str(log), write, 0o644),
