@@ -13,12 +13,19 @@ from tests.contracts.store_counts import CountContract
 from tests.contracts.store_history import HistoryContract, MetricContract
 from tests.contracts.store_queue import QueueContract
 from tests.contracts.store_records import RunContract, TransactionContract
+from tests.contracts.store_verifications import VerificationContract
 
 from mainspring.records.stores import Store
 
 
 class StoreSuite(
-    TransactionContract, RunContract, QueueContract, CountContract, HistoryContract, MetricContract
+    TransactionContract,
+    RunContract,
+    QueueContract,
+    CountContract,
+    HistoryContract,
+    MetricContract,
+    VerificationContract,
 ):
     @pytest.fixture
     def store(self, new_store: Callable[[], Store]) -> Iterator[Store]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.contracts.store_builders import S, a_run, cached, figure, new, outcome, start, verdict
+from tests.contracts.store_verifications import verification
 from tests.services.postgres import Postgres
 
 from mainspring.records.errors import ConflictError, StoreError
@@ -39,6 +40,7 @@ def fill(store: Store) -> None:
         tx.add_result(cached(digest="3", run="r2", impure=()))
         tx.add_verdict(verdict())
         tx.add_verdict(verdict(name=ODD))
+        tx.add_verification(verification(where=ODD))
 
 
 def contents(path: Path) -> dict[str, list[tuple[object, ...]]]:

@@ -13,6 +13,7 @@ import msgspec
 from mainspring.records.artifacts import ArtifactRef
 from mainspring.records.metrics import Medium
 from mainspring.records.runs import Attempt, TaskError, Verdict
+from mainspring.records.verdicts import Exactness, Verification
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,7 +24,7 @@ class RunView(View, frozen=True, kw_only=True):
     """A run. `spec` and `snapshot` are digests; `seconds` counts up while it runs.
 
     `working` says whether a live engine works on it: a run that is `running` but not working was
-    interrupted, and `resume` goes on with it.
+    interrupted, and `resume` goes on with it. `verified` is the last verdict on the whole run.
     """
 
     id: str
@@ -41,6 +42,7 @@ class RunView(View, frozen=True, kw_only=True):
     parent: str | None
     reason: str | None
     working: bool = False
+    verified: Exactness | None = None
 
 
 class TaskView(View, frozen=True, kw_only=True):
@@ -120,8 +122,8 @@ class RunsView(View, frozen=True, kw_only=True):
 class RunDetail(View, frozen=True, kw_only=True):
     """`mainspring show RUN`. Elements of maps are counted in their map; failed ones are listed.
 
-    `cut` names the lists that go on beyond what is here: at most 100 of `failed`, and 1,000 of
-    `metrics`, `media` and `divergences`.
+    `verifications` are the last 20. `cut` names the lists that go on beyond what is here: at most
+    100 of `failed`, and 1,000 of `metrics`, `media` and `divergences`.
     """
 
     run: RunView
@@ -134,6 +136,7 @@ class RunDetail(View, frozen=True, kw_only=True):
     artifacts: list[ArtifactView]
     media: list[Medium]
     divergences: list[DivergenceView]
+    verifications: list[Verification] = []
     cut: list[str] = []
     format: str = "mainspring.run/1"
 

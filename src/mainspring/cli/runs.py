@@ -9,6 +9,7 @@ import click
 from mainspring.cli import choices, wording
 from mainspring.cli.invocation import Invocation, given, verb
 from mainspring.cli.screen import Cell
+from mainspring.cli.verdict_page import STYLES
 from mainspring.records.status import RunStatus
 
 if TYPE_CHECKING:
@@ -56,8 +57,16 @@ def command(
 
 
 _HEAD = [
-    Cell(text, "bold") for text in ("RUN", "PIPELINE", "STATUS", "STARTED", "TOOK", "PARAMETERS")
+    Cell(text, "bold")
+    for text in ("RUN", "PIPELINE", "STATUS", "VERIFIED", "STARTED", "TOOK", "PARAMETERS")
 ]
+
+
+def _verified(run: RunView) -> Cell:
+    if run.verified is None:
+        return Cell("")
+    sign, style = STYLES[run.verified]
+    return Cell(f"{sign} {run.verified.value}", style)
 
 
 def _row(run: RunView) -> list[Cell]:
@@ -66,6 +75,7 @@ def _row(run: RunView) -> list[Cell]:
         Cell(run.id),
         Cell(run.pipeline),
         Cell(f"{sign} {wording.run_status(run)}", style),
+        _verified(run),
         Cell(wording.clock(run.created)),
         Cell(wording.duration(run.seconds)),
         Cell(wording.settings(run.parameters), "dim"),

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import msgspec
 
-from mainspring.app import views
+from mainspring.app import verdict_views, views
 from mainspring.cli.complaint import ErrorView
 from mainspring.records.plan import Plan
 
@@ -36,6 +36,7 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "doctor": views.DoctorView,
     "store": views.StoreView,
     "values": views.ValuesView,
+    "verification": verdict_views.VerificationView,
     "error": ErrorView,
 }
 

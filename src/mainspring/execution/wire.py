@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from mainspring.records.conditions import Conditions
 from mainspring.records.ports import BlobPlace
 from mainspring.records.runs import Order, TaskError
 
@@ -40,6 +41,7 @@ class Boot(msgspec.Struct, frozen=True, kw_only=True, tag="boot"):
     env: dict[str, str]
     fork: bool = True
     access: dict[str, str] = {}
+    conditions: Conditions = Conditions()
 
     def __repr__(self) -> str:
         return f"Boot(snapshot={self.snapshot!r}, fork={self.fork})"

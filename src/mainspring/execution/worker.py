@@ -65,6 +65,10 @@ def settle_in(boot: Boot) -> Site:
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     sys.dont_write_bytecode = True
     os.environ.update(boot.env)
+    if not boot.conditions.usual:
+        from mainspring.execution import experiments
+
+        experiments.arrange(boot.conditions, boot.home)
     blobs = open_blobs(boot.blobs, boot.access)
     return move_in(
         boot, blobs, os.path.realpath(materialise(boot.snapshot, Path(boot.home), blobs))

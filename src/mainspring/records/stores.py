@@ -14,6 +14,7 @@ from mainspring.records.plan import Cached
 from mainspring.records.runs import Attempt, Outcome, Run, Task, TaskError, Verdict
 from mainspring.records.source import Static
 from mainspring.records.status import RunStatus, TaskStatus, Wish
+from mainspring.records.verdicts import VerificationReader, VerificationWriter
 
 
 class NewTask(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +80,7 @@ class History(Protocol):
         ...
 
 
-class Transaction(History, Protocol):
+class Transaction(History, VerificationWriter, Protocol):
     """One atomic set of changes. Times are seconds since the epoch."""
 
     def add_run(self, run: Run, spec: bytes) -> None: ...
@@ -255,7 +256,7 @@ class Mentioned(msgspec.Struct, frozen=True, kw_only=True):
     sources: list[tuple[str, str]]
 
 
-class Reader(History, Protocol):
+class Reader(History, VerificationReader, Protocol):
     """Everything that is asked of the past, outside of a transaction."""
 
     def run(self, run: str) -> Run: ...

@@ -25,12 +25,15 @@ from mainspring.storage.sessions import Row
 TABLES = (  # each after those that it refers to
     "specs", "statics", "runs", "tasks", "edges", "attempts", "artifacts", "results",
     "divergences", "expected", "decisions", "series", "points", "media",
+    "verifications",
 )  # fmt: skip
 BATCH = 1_000
 _PATIENCE = 5.0
 _NUMBERED = {
     "runs": "number",
-    **dict.fromkeys(("results", "divergences", "decisions", "series", "media"), "id"),
+    **dict.fromkeys(
+        ("results", "divergences", "decisions", "series", "media", "verifications"), "id"
+    ),
 }
 
 

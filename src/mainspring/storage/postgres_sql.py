@@ -17,7 +17,7 @@ from mainspring.storage.statements import statements, versions
 
 _GROUPS = (
     ("tasks", "queue"), ("tasks",), ("runs",), ("results",), ("attempts",), ("decisions",),
-    ("metrics",), ("integrity",), ("sweep",),
+    ("metrics",), ("integrity",), ("sweep",), ("verifications",),
 )  # fmt: skip
 _TOKEN = re.compile(r"'(?:[^']|'')*'|::|\?|:([a-z_]+)|%")
 ESCAPE = "\uf8fe"  # of the private use area: text that has it is escaped too

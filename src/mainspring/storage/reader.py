@@ -11,6 +11,7 @@ from mainspring.storage.runs import RunReader
 from mainspring.storage.statements import statements
 from mainspring.storage.sweep import SweepReader
 from mainspring.storage.tasks import TaskReader
+from mainspring.storage.verifications import VerificationReader
 
 _DIGESTS = (
     statements("runs")["snapshots"],
@@ -28,6 +29,7 @@ class StoreReader(
     DecisionReader,
     MetricReader,
     SweepReader,
+    VerificationReader,
 ):
     """Reads what is committed (records.stores.Reader, all but `version`)."""
 

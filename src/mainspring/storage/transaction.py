@@ -13,10 +13,19 @@ from mainspring.storage.results import ResultWriter
 from mainspring.storage.runs import RunWriter
 from mainspring.storage.sessions import ChangeSession
 from mainspring.storage.tasks import TaskWriter
+from mainspring.storage.verifications import VerificationWriter
 
 
 class StoreTransaction(
-    RunWriter, TaskWriter, Claiming, Settling, Watching, ResultWriter, DecisionWriter, MetricWriter
+    RunWriter,
+    TaskWriter,
+    Claiming,
+    Settling,
+    Watching,
+    ResultWriter,
+    DecisionWriter,
+    MetricWriter,
+    VerificationWriter,
 ):
     """One atomic set of changes (records.stores.Transaction)."""
 

@@ -16,6 +16,7 @@ from mainspring.records.runs import Attempt, Run, Task, Verdict
 from mainspring.records.source import Static
 from mainspring.records.status import TASK_SETTLED, AttemptStatus, TaskStatus
 from mainspring.records.stores import KeyParts, Upstream
+from mainspring.records.verdicts import Verification
 from mainspring.storage.runs import no_run
 from mainspring.storage.tasks import no_task
 
@@ -50,6 +51,8 @@ class State:
         default_factory=dict[tuple[str, int, str, str], tuple[Point, ...]]
     )
     media: list[tuple[str, Medium]] = field(default_factory=list[tuple[str, Medium]])
+    verifications: list[Verification] = field(default_factory=list[Verification])
+    verified: int = 0
 
     commits: int = 0
 

@@ -20,6 +20,7 @@ from mainspring.records.status import (
     Wish,
 )
 from mainspring.records.stores import NewTask, Upstream
+from mainspring.records.verdicts import Verification
 from mainspring.storage.decisions import chain_of, linked
 from mainspring.storage.results import comparable, differing
 from mainspring.testing.queue import MemoryQueue
@@ -125,6 +126,13 @@ class MemoryTransaction(MemoryQueue):
         self._state.verdicts.append((chain, link))
         return link
 
+    def add_verification(self, verification: Verification) -> int:
+        state = self._state
+        state.run(verification.run)
+        state.verified += 1
+        state.verifications.append(msgspec.structs.replace(verification, id=state.verified))
+        return state.verified
+
     def add_points(
         self, run: str, task: int, attempt: str, points: Sequence[Point], offset: int
     ) -> None:
@@ -159,6 +167,7 @@ class MemoryTransaction(MemoryQueue):
         state.divergences = [row for row in state.divergences if row[0] != run]
         state.series = {name: points for name, points in state.series.items() if name[0] != run}
         state.media = [row for row in state.media if row[0] != run]
+        state.verifications = [one for one in state.verifications if one.run != run]
 
 
 def _task_of(task: int, run: str, new: NewTask) -> Task:

@@ -21,6 +21,7 @@ from mainspring.execution.executors.local_process import Worker, open_handle
 from mainspring.execution.executors.local_watch import Watch
 from mainspring.execution.executors.local_zygote import ZygoteLink
 from mainspring.execution.interpreters import Interpreter
+from mainspring.records.conditions import Conditions
 from mainspring.records.ports import BlobPlace
 from mainspring.records.runs import TaskError
 from mainspring.storage.places import access_to
@@ -29,6 +30,7 @@ Link = ZygoteLink[Attempt]
 Key = tuple[str, tuple[str, ...], tuple[tuple[str, str], ...]]
 _ZYGOTES = 4
 _CRASHES = 3
+_USUAL = Conditions()
 _SLOWER = "every task starts a fresh interpreter, which is slower"
 
 
@@ -65,7 +67,9 @@ class Pool:
         watch: Watch,
         owner: Owner,
         interpreter: Interpreter,
+        conditions: Conditions = _USUAL,
     ) -> None:
+        self._conditions = conditions
         self._interpreter = interpreter
         self._home = home
         self._blobs = blobs
@@ -173,6 +177,7 @@ class Pool:
             env=env,
             fork=self._fork and snapshot not in self._fresh,
             access=access_to(self._blobs, os.environ),
+            conditions=self._conditions,
         )
         log = self._home / "zygotes" / f"{snapshot.rpartition(':')[2][:16]}.log"
         link = Link(boot, log, self._interpreter)

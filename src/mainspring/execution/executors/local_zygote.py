@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
 
+import msgspec
+
 from mainspring.execution import wire
 from mainspring.execution.executors.local_process import Worker
 from mainspring.execution.interpreters import Interpreter
@@ -35,7 +37,7 @@ class ZygoteLink(Generic[T]):
         self._out: deque[bytes] = deque()
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
-            self.pid = _start(theirs, log, interpreter)
+            self.pid = _start(theirs, log, interpreter, boot.conditions.hash_seed)
         finally:
             theirs.close()
         self.control.setblocking(False)
@@ -114,18 +116,10 @@ class ZygoteLink(Generic[T]):
 
 
 def _fresh(boot: wire.Boot) -> wire.Boot:
-    return wire.Boot(
-        home=boot.home,
-        blobs=boot.blobs,
-        snapshot=boot.snapshot,
-        modules=boot.modules,
-        env=boot.env,
-        fork=False,
-        access=boot.access,
-    )
+    return msgspec.structs.replace(boot, fork=False)
 
 
-def _start(control: socket.socket, log: Path, interpreter: Interpreter) -> int:
+def _start(control: socket.socket, log: Path, interpreter: Interpreter, hash_seed: int) -> int:
     log.parent.mkdir(parents=True, exist_ok=True)
     write = os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_APPEND
     fd = control.fileno()
@@ -137,7 +131,7 @@ def _start(control: socket.socket, log: Path, interpreter: Interpreter) -> int:
         return os.posix_spawn(
             interpreter.python,
             interpreter.command("mainspring.execution.zygote"),
-            interpreter.environment(os.environ),
+            {**interpreter.environment(os.environ), "PYTHONHASHSEED": str(hash_seed)},
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
                 (os.POSIX_SPAWN_OPEN, 1, str(log), write, 0o644),
