@@ -14,8 +14,8 @@ HEAD = """
 import json, sys
 from pathlib import Path
 from mainspring.execution import experiments, reads
-from mainspring.records.conditions import Conditions
-experiments.arrange(Conditions({conditions}), "")
+from mainspring.records.surroundings import Surroundings
+experiments.arrange(Surroundings({conditions}), "")
 sys.path.insert(0, {folder!r})
 recorder = reads.Recorder({folder!r}, {folder!r} + "/work")
 with recorder:

@@ -111,7 +111,7 @@ def test_guards(lab: Lab) -> None:
     assert isinstance(lab.consider("t", pipeline, {"gate": SKIPPED}), Execute)
 
 
-# Conditions.
+# Surroundings.
 
 
 def test_conditions(lab: Lab) -> None:

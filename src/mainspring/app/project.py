@@ -15,17 +15,17 @@ from mainspring.app.reader import Artifacts
 from mainspring.app.storage import claim_blobs, open_leases, open_project_blobs, open_store
 from mainspring.definition.quantities import seconds
 from mainspring.execution.journal import Journal
-from mainspring.records.conditions import Conditions
 from mainspring.records.errors import ProjectError
 from mainspring.records.ports import Capacity, Executor
 from mainspring.records.source import Manifest
+from mainspring.records.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from mainspring.app.code import Code
     from mainspring.execution.executors.local import LocalExecutor
     from mainspring.execution.images import Images
 
-_USUAL = Conditions()
+_USUAL = Surroundings()
 
 
 class Project:
@@ -52,7 +52,7 @@ class Project:
         return cls(settings.find_root(start or Path.cwd()))
 
     def executor(
-        self, *, python: Path | None = None, conditions: Conditions = _USUAL
+        self, *, python: Path | None = None, conditions: Surroundings = _USUAL
     ) -> LocalExecutor:
         """Return a new executor on this machine, whose steps run in the environment of `python`
         (default: in this one), under the `conditions` of an experiment. Raises

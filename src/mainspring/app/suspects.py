@@ -16,11 +16,11 @@ from mainspring.app.differing import Known, environment_changes, outside
 from mainspring.app.recorded import Recorded
 from mainspring.app.trials import Trials, made_text, outputs_text
 from mainspring.execution import experiments
-from mainspring.records.conditions import HASH_SEED, Conditions
 from mainspring.records.notebook import is_notebook
 from mainspring.records.runs import Outcome
 from mainspring.records.spec import StepNode
 from mainspring.records.status import AttemptStatus
+from mainspring.records.surroundings import HASH_SEED, Surroundings
 from mainspring.records.verdicts import Standing, Suspect, Trial
 
 LATER = 90_061.0
@@ -79,7 +79,7 @@ class Inquiry:
         trials: Trials,
         recorded: Recorded,
         first: Outcome,
-        conditions: Conditions,
+        conditions: Surroundings,
         *,
         times: int,
         known: Known,
@@ -125,7 +125,7 @@ class Inquiry:
     def _execute(
         self,
         name: str,
-        conditions: Conditions,
+        conditions: Surroundings,
         times: int,
         *,
         python: Path | None = None,
@@ -144,7 +144,7 @@ class Inquiry:
         )
         return Series(name, [outcome for _, outcome in made], self._was)
 
-    def _with(self, **changes: object) -> Conditions:
+    def _with(self, **changes: object) -> Surroundings:
         return msgspec.structs.replace(self._conditions, **changes)
 
     @property
@@ -179,8 +179,8 @@ class Inquiry:
         self,
         name: str,
         kind: str,
-        first: tuple[str, Conditions],
-        second: tuple[str, Conditions],
+        first: tuple[str, Surroundings],
+        second: tuple[str, Surroundings],
         asks: str,
     ) -> Suspect:
         """Something that is held fixed at one value, then at another."""
@@ -314,7 +314,7 @@ class Inquiry:
 
     # What series say
 
-    def _confirm(self, series: Series, conditions: Conditions) -> None:
+    def _confirm(self, series: Series, conditions: Surroundings) -> None:
         """Where the task differs from itself, two equal results may be luck: have some more."""
         if series.steady and not self._base.steady:
             more = self._execute(series.conditions, conditions, self._times)

@@ -23,10 +23,10 @@ from mainspring.execution.admission import Grant
 from mainspring.execution.laboratory import Laboratory, Task
 from mainspring.records.artifacts import ArtifactRef, Stored
 from mainspring.records.canonical import digest_of
-from mainspring.records.conditions import Conditions
 from mainspring.records.runs import Order, Outcome
 from mainspring.records.spec import Options
 from mainspring.records.status import AttemptStatus
+from mainspring.records.surroundings import Surroundings
 from mainspring.records.verdicts import Comparison
 
 
@@ -50,7 +50,7 @@ class Trials:
     def execute(
         self,
         tasks: Iterable[Recorded],
-        conditions: Conditions,
+        conditions: Surroundings,
         *,
         python: Path | None = None,
         change: Mapping[str, int] = {},

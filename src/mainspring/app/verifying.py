@@ -20,7 +20,6 @@ from mainspring.app.recorded import Recorded, RecordedRun
 from mainspring.app.suspects import Inquiry
 from mainspring.app.trials import Pair, Trials, failure_of
 from mainspring.records.artifacts import ArtifactRef
-from mainspring.records.conditions import HASH_SEED, Conditions
 from mainspring.records.errors import ConflictError, MainspringError
 from mainspring.records.runs import Outcome, Run
 from mainspring.records.status import (
@@ -30,6 +29,7 @@ from mainspring.records.status import (
     RunStatus,
     TaskStatus,
 )
+from mainspring.records.surroundings import HASH_SEED, Surroundings
 from mainspring.records.verdicts import (
     Comparison,
     Exactness,
@@ -114,7 +114,7 @@ class Verifier:
         seed = wish.hash_seed
         if seed is None:
             seed = HASH_SEED + 1 + secrets.randbelow(2**31)
-        self.conditions = Conditions(hash_seed=seed)
+        self.conditions = Surroundings(hash_seed=seed)
         self._recorded = RecordedRun(project, run)
         self._trials = Trials(project, self._recorded, wish.python)
         self._counts: Counter[Exactness] = Counter()

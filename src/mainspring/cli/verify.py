@@ -9,8 +9,8 @@ import click
 
 from mainspring.cli import choices
 from mainspring.cli.invocation import Invocation, given, verb
-from mainspring.records.conditions import HASH_SEED
 from mainspring.records.errors import ParameterError
+from mainspring.records.surroundings import HASH_SEED
 
 if TYPE_CHECKING:
     from mainspring.records.verdicts import TaskVerdict

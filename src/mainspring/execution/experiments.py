@@ -26,7 +26,7 @@ from types import FrameType
 from typing import Any, cast
 
 from mainspring.execution.reads import state
-from mainspring.records.conditions import Conditions
+from mainspring.records.surroundings import Surroundings
 
 CLOCK = "clock"
 ENTROPY = "entropy"
@@ -40,7 +40,7 @@ _PATIENT = ("asyncio/", "threading.py", "queue.py", "selectors.py", "subprocess.
 _Any = Callable[..., Any]
 
 
-def arrange(conditions: Conditions, home: str) -> None:
+def arrange(conditions: Surroundings, home: str) -> None:
     """Change this process's standard library to the conditions; there is no way back."""
     del home
     if conditions.clock is not None:

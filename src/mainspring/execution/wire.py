@@ -12,9 +12,9 @@ from typing import TypeAlias
 
 import msgspec
 
-from mainspring.records.conditions import Conditions
 from mainspring.records.ports import BlobPlace
 from mainspring.records.runs import Order, TaskError
+from mainspring.records.surroundings import Surroundings
 
 _LENGTH = struct.Struct("!Q")
 PACKET = 128 * 1024
@@ -41,7 +41,7 @@ class Boot(msgspec.Struct, frozen=True, kw_only=True, tag="boot"):
     env: dict[str, str]
     fork: bool = True
     access: dict[str, str] = {}
-    conditions: Conditions = Conditions()
+    conditions: Surroundings = Surroundings()
 
     def __repr__(self) -> str:
         return f"Boot(snapshot={self.snapshot!r}, fork={self.fork})"

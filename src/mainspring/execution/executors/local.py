@@ -19,15 +19,15 @@ from mainspring.execution.executors.local_pool import Pool
 from mainspring.execution.executors.local_process import Worker
 from mainspring.execution.executors.local_watch import READABLE, WRITABLE, Watch
 from mainspring.execution.failures import death
-from mainspring.records.conditions import Conditions
 from mainspring.records.notebook import is_notebook
 from mainspring.records.ports import BlobPlace, Capacity
 from mainspring.records.runs import Order, Outcome, TaskError, Usage
 from mainspring.records.status import AttemptStatus
+from mainspring.records.surroundings import Surroundings
 
 StartMethod = Literal["zygote", "spawn"]
 _CONTAINED = ("mainspring.execution.contained", "docker")  # what a container's worker needs
-_USUAL = Conditions()
+_USUAL = Surroundings()
 _LOOK = 0.1  # seconds between two looks at memory, or at an attempt that can't be watched
 
 
@@ -56,7 +56,7 @@ class LocalExecutor:
         environment: Mapping[str, str] | None = None,
         containers: str = "",
         python: Path | None = None,
-        conditions: Conditions = _USUAL,
+        conditions: Surroundings = _USUAL,
     ) -> None:
         self._containers = containers
         self._home = Path(os.path.realpath(home))

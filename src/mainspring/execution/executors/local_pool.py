@@ -21,16 +21,16 @@ from mainspring.execution.executors.local_process import Worker, open_handle
 from mainspring.execution.executors.local_watch import Watch
 from mainspring.execution.executors.local_zygote import ZygoteLink
 from mainspring.execution.interpreters import Interpreter
-from mainspring.records.conditions import Conditions
 from mainspring.records.ports import BlobPlace
 from mainspring.records.runs import TaskError
+from mainspring.records.surroundings import Surroundings
 from mainspring.storage.places import access_to
 
 Link = ZygoteLink[Attempt]
 Key = tuple[str, tuple[str, ...], tuple[tuple[str, str], ...]]
 _ZYGOTES = 4
 _CRASHES = 3
-_USUAL = Conditions()
+_USUAL = Surroundings()
 _SLOWER = "every task starts a fresh interpreter, which is slower"
 
 
@@ -67,7 +67,7 @@ class Pool:
         watch: Watch,
         owner: Owner,
         interpreter: Interpreter,
-        conditions: Conditions = _USUAL,
+        conditions: Surroundings = _USUAL,
     ) -> None:
         self._conditions = conditions
         self._interpreter = interpreter

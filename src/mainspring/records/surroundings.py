@@ -8,7 +8,7 @@ HASH_SEED = 0
 """PYTHONHASHSEED of every worker, unless an experiment says otherwise."""
 
 
-class Conditions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Surroundings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What an experiment holds fixed, or changes.
 
     `hash_seed` is PYTHONHASHSEED. `clock` is where the wall clock begins, in seconds since the
