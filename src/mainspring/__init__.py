@@ -9,6 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from mainspring.app.api import runs as runs
     from mainspring.app.handle import Run as Run
     from mainspring.app.init import init as init
     from mainspring.definition.branches import when as when
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from mainspring.definition.notebook import notebook as notebook
     from mainspring.definition.pipeline import pipeline as pipeline
     from mainspring.definition.repeat import repeat as repeat
+    from mainspring.definition.sources import Dataset as Dataset
+    from mainspring.definition.sources import Model as Model
     from mainspring.definition.step import step as step
     from mainspring.execution.exchange import output as output
     from mainspring.execution.telemetry import context as context
@@ -35,7 +38,9 @@ __version__ = "0.1.0"
 # is one line here, one import above (for type checkers), and one section in
 # docs/reference/python.md.
 _PUBLIC = {
+    "Dataset": "mainspring.definition.sources:Dataset",
     "MainspringError": "mainspring.records.errors:MainspringError",
+    "Model": "mainspring.definition.sources:Model",
     "Run": "mainspring.app.handle:Run",
     "checkpoint": "mainspring.definition.checkpoint:checkpoint",
     "command": "mainspring.definition.command:command",
@@ -49,6 +54,7 @@ _PUBLIC = {
     "pipeline": "mainspring.definition.pipeline:pipeline",
     "repeat": "mainspring.definition.repeat:repeat",
     "rng": "mainspring.execution.telemetry:rng",
+    "runs": "mainspring.app.api:runs",
     "step": "mainspring.definition.step:step",
     "stored_as": "mainspring.records.formats:stored_as",
     "table": "mainspring.execution.telemetry:table",
@@ -57,7 +63,9 @@ _PUBLIC = {
 }
 
 __all__ = [
+    "Dataset",
     "MainspringError",
+    "Model",
     "Run",
     "__version__",
     "checkpoint",
@@ -72,6 +80,7 @@ __all__ = [
     "pipeline",
     "repeat",
     "rng",
+    "runs",
     "step",
     "stored_as",
     "table",

@@ -52,3 +52,14 @@ def test_plan_and_run_agree(cli: Cli) -> None:
     for task in did:
         expected = {"reuse": "reused", "run": "succeeded"}.get(planned[task["path"]])
         assert expected in (None, task["status"])
+
+
+def test_a_plan_that_can_only_fail_says_so_with_its_status(cli: Cli, flow: Path) -> None:
+    text = (flow / "flow.py").read_text()
+    (flow / "flow.py").write_text(text.replace("sums >= 0", "sums > 100"))
+    assert cli("plan").code == 0  # it is not known yet
+    assert cli("run").code == 1
+    done = cli("plan")
+    assert done.code == 1
+    assert [line for line in done.out.splitlines() if line.lstrip().startswith("!  enough")]
+    assert cli("plan", "--json").code == 1

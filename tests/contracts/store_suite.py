@@ -10,9 +10,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from tests.contracts.store_counts import CountContract
+from tests.contracts.store_datasets import DatasetContract
+from tests.contracts.store_facts import FactContract
 from tests.contracts.store_history import HistoryContract, MetricContract
+from tests.contracts.store_models import ModelContract
 from tests.contracts.store_queue import QueueContract
 from tests.contracts.store_records import RunContract, TransactionContract
+from tests.contracts.store_search import SearchContract
 from tests.contracts.store_verifications import VerificationContract
 
 from mainspring.records.stores import Store
@@ -25,6 +29,10 @@ class StoreSuite(
     CountContract,
     HistoryContract,
     MetricContract,
+    FactContract,
+    SearchContract,
+    DatasetContract,
+    ModelContract,
     VerificationContract,
 ):
     @pytest.fixture

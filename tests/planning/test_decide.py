@@ -111,7 +111,7 @@ def test_guards(lab: Lab) -> None:
     assert isinstance(lab.consider("t", pipeline, {"gate": SKIPPED}), Execute)
 
 
-# Surroundings.
+# Conditions.
 
 
 def test_conditions(lab: Lab) -> None:

@@ -7,12 +7,24 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from tests.contracts.store_builders import S, a_run, cached, figure, new, outcome, start, verdict
+from tests.contracts.store_builders import (
+    S,
+    a_run,
+    cached,
+    dataset_version,
+    figure,
+    model_version,
+    new,
+    outcome,
+    start,
+    verdict,
+)
 from tests.contracts.store_verifications import verification
 from tests.services.postgres import Postgres
 
 from mainspring.records.errors import ConflictError, StoreError
 from mainspring.records.metrics import Point
+from mainspring.records.models import AliasMove
 from mainspring.records.stores import Store
 from mainspring.storage.copying import TABLES, copy_store
 from mainspring.storage.postgres import PostgresStore
@@ -40,6 +52,12 @@ def fill(store: Store) -> None:
         tx.add_result(cached(digest="3", run="r2", impure=()))
         tx.add_verdict(verdict())
         tx.add_verdict(verdict(name=ODD))
+        tx.add_dataset_version(dataset_version(message=ODD, profile="blake3:p"))
+        tx.add_dataset_version(dataset_version("2", rows=3, pinned=True))
+        tx.delete_dataset_version("digits", 1)
+        tx.add_dataset_version(dataset_version(origin=ODD))
+        tx.add_model_version(model_version(licence=ODD))
+        tx.move_alias(AliasMove(model="bert", alias="prod", number=1, at=1.5))
         tx.add_verification(verification(where=ODD))
 
 
@@ -71,6 +89,9 @@ def test_there_and_back_again(tmp_path: Path, postgres: Postgres) -> None:
             assert tx.add_tasks("r3", [new("a")])[0] > 2
             tx.add_verdict(verdict(run="r3"))
             tx.add_result(cached(run="r3"))
+            assert tx.add_dataset_version(dataset_version()).number == 4
+            assert tx.add_model_version(model_version()).number == 2
+            tx.move_alias(AliasMove(model="bert", alias="prod", number=2, at=2.5))
     finally:
         copied.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from tests.services.ceph import client
 from tests.services.postgres import Postgres
 
 from mainspring.records.errors import BlobError, ConflictError, StoreError
+from mainspring.storage import remote
 from mainspring.storage.bucket_access import parse_url
 from mainspring.storage.objects import Objects
 from mainspring.storage.owner import KEY, claim, id_in_home
@@ -78,3 +80,15 @@ def test_a_database_keeps_its_id(postgres: Postgres):
         ids += [identity(store.address, 5.0), identity(store.address, 5.0)]
         store.close()
     assert ids[0] == ids[1] != ids[2] == ids[3]
+
+
+def test_a_bucket_that_cannot_be_reached_is_said_soon(
+    s3: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(remote, "_FIRST", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    away = {**s3, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}"}
+    blobs = remote.RemoteBlobs("s3://b/p", tmp_path, 1_000_000, away)
+    with pytest.raises(BlobError, match="can't reach"):
+        blobs.claim(ONE)

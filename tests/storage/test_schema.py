@@ -104,7 +104,8 @@ def test_a_file_where_the_home_should_be(tmp_path: Path) -> None:
 def test_the_mark_of_the_file_is_our_name() -> None:
     assert APPLICATION.to_bytes(4, "big") == b"MSPR"
     numbers = [int(path.name[:4]) for path in sorted(MIGRATIONS.glob("*.sql"))]
-    assert numbers == list(range(1, len(numbers) + 1))
+    assert numbers[0] == 1
+    assert len(set(numbers)) == len(numbers)
 
 
 def test_a_file_of_the_first_format_gets_the_indexes_for_large_runs(tmp_path: Path) -> None:

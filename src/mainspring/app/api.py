@@ -10,6 +10,7 @@ import msgspec
 
 from mainspring import settings
 from mainspring.app.handle import PlanHandle, Run
+from mainspring.app.listing import make_search
 from mainspring.app.occupancy import in_use
 from mainspring.app.pipelines import check_parameters
 from mainspring.app.planning import Planned, make_plan
@@ -27,6 +28,7 @@ from mainspring.records.spec import (
     StepNode,
 )
 from mainspring.records.status import RUN_ENDED
+from mainspring.records.stores import RunFilter
 
 if TYPE_CHECKING:
     from mainspring.definition.pipeline import Pipeline
@@ -64,6 +66,23 @@ def plan_pipeline(pipeline: Pipeline[..., Any], parameters: dict[str, Any]) -> P
         return PlanHandle(_planned(project, pipeline, parameters).plan)
 
 
+def runs(
+    where: str | None = None,
+    *,
+    order_by: str | None = None,
+    limit: int = 50,
+    project: str | Path = ".",
+) -> list[Run[Any]]:
+    """Return recorded runs, newest first or in the order asked for; `limit` at most.
+
+    `where` and `order_by` are texts as `mainspring runs` takes them; `project` is a directory in
+    the project. Raises SearchError, ProjectError, StoreError.
+    """
+    search = make_search(where, order_by, RunFilter(limit=max(0, limit)))
+    opened = open_project(Path(project))
+    return [Run(opened, found.id) for found in opened.store.read.search(search)]
+
+
 def _planned(project: Project, pipeline: Pipeline[..., Any], parameters: dict[str, Any]) -> Planned:
     main = session.notebook()
     if main is None:
@@ -76,7 +95,8 @@ def _planned(project: Project, pipeline: Pipeline[..., Any], parameters: dict[st
         spec = pipeline.spec
         manifest, snapshot = project.snapshot(made=source.cell_modules(spec, main))
     project.code(snapshot, manifest)
-    return make_plan(project, spec, snapshot, check_parameters(spec, parameters))
+    values = check_parameters(spec, parameters)
+    return make_plan(project, spec, snapshot, values, wanted=pipeline.wanted)
 
 
 def _run(project: Project, planned: Planned, watch: Watch | None) -> Run[Any]:

@@ -67,17 +67,17 @@ def collect(project: Project, policy: Policy, *, dry_run: bool, grace: float = G
         sweep.find_waste(time.time() - grace)
         if not dry_run:
             sweep.delete()
-        return _view(known, deleted=not dry_run)
+        return _view(known, sweep.left, deleted=not dry_run)
 
 
-def _view(known: Catalogue, *, deleted: bool) -> WasteView:
+def _view(known: Catalogue, left: list[str], *, deleted: bool) -> WasteView:
     count, size = known.totals()
     items = [
         Waste(kind=kind, name=name, size=length, reason=reason)
         for kind, name, length, reason in next(known.waste(LISTED), list[Item]())
     ]
     cut = ["items"] if count > len(items) else []
-    return WasteView(deleted=deleted, items=items, count=count, size=size, cut=cut)
+    return WasteView(deleted=deleted, items=items, count=count, size=size, cut=cut, left=left)
 
 
 class Sweep:
@@ -89,6 +89,8 @@ class Sweep:
         self._seen = 0
         self._version = 0
         self._sources: set[str] = set()
+        self._held: set[str] = set()
+        self.left: list[str] = []
 
     def refuse_engines(self) -> None:
         """Raise ConflictError if somebody is at work, here or elsewhere."""
@@ -230,10 +232,17 @@ class Sweep:
                 if kind == "blob":
                     blobs.delete(name)
                 elif kind == "container":
-                    clear(AttemptFiles(self.project.home, Path(name).parent.name))
-                elif kind != "run":
+                    self._clear(name)
+                elif kind != "run" and name not in self._held:
                     _remove(self.project.home / name)
         blobs.sweep()
+
+    def _clear(self, name: str) -> None:
+        attempt = os.path.dirname(name)
+        if not clear(AttemptFiles(self.project.home, os.path.basename(attempt))):
+            self.left.append(name)
+            self._held.add(attempt)  # it says which container
+            self.known.add_blobs([name, attempt])
 
 
 T = TypeVar("T")

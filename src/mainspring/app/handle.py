@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Generic, TypeVar, cast
 
+from mainspring.app.annotations import annotations_of
 from mainspring.app.project import Project
 from mainspring.app.running import load_spec
 from mainspring.definition.bundles import rebuild
@@ -117,6 +118,16 @@ class Run(Generic[R]):
         return {f"{metric.task}/{metric.name}": metric.last for metric in found}
 
     @property
+    def tags(self) -> dict[str, str]:
+        """The run's tags; a mark without a value is an empty text."""
+        return annotations_of(self.project, self.project.store.read.run(self.id)).tags
+
+    @property
+    def note(self) -> str | None:
+        """What was written about the run."""
+        return annotations_of(self.project, self.project.store.read.run(self.id)).note
+
+    @property
     def tasks(self) -> dict[str, TaskHandle]:
         """All tasks by path."""
         found = self.project.store.read.tasks(self.id)
@@ -145,14 +156,14 @@ class Run(Generic[R]):
         """The pipeline's outputs by name, as values. Raises RunFailedError."""
         self.raise_for_status()
         record = self.project.store.read.run(self.id)
-        graph = RunGraph(load_spec(self.project, record), record.parameters).graph
+        graph = RunGraph(load_spec(self.project, record), record.parameters, record.sources).graph
         tasks = {task.path: task for task in self.project.store.read.top_tasks(self.id)}
 
         def upstream(path: str) -> Upstream:
             task = tasks[path]
             return Upstream(status=task.status, outputs=self.project.store.read.outputs(task.id))
 
-        resolver = Resolver(upstream, self.project.artifacts, graph.nodes.get)
+        resolver = Resolver(upstream, self.project.artifacts, graph)
         work = self.project.home / "cache" / "opened" / self.id
 
         def load(stored: Stored) -> Any:

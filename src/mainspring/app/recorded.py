@@ -111,7 +111,7 @@ class RecordedRun:
     def __init__(self, project: Project, run: Run) -> None:
         self._project = project
         self.run = run
-        self.graph = RunGraph(load_spec(project, run), run.parameters)
+        self.graph = RunGraph(load_spec(project, run), run.parameters, run.sources)
         self.context: Context = make_context(
             project, run.pipeline, run.snapshot, run.seed, NoHistory()
         )

@@ -46,6 +46,7 @@ def create_run(project: Project, planned: Planned, *, parent: str | None = None)
         created=now,
         parent=parent,
         forced=tuple(sorted(planned.context.force)),
+        sources=plan.sources,
     )
     nodes = RunGraph(planned.spec, plan.parameters).graph.nodes
     known = {task.path: task for task in plan.tasks}
@@ -188,7 +189,7 @@ def load_context(project: Project, run: Run, tx: Transaction) -> RunContext:
     spec = load_spec(project, run)
     forced = frozenset(run.forced)
     context = make_context(project, run.pipeline, run.snapshot, run.seed, tx, forced)
-    return RunContext(run, RunGraph(spec, run.parameters), context)
+    return RunContext(run, RunGraph(spec, run.parameters, run.sources), context)
 
 
 def load_spec(project: Project, run: Run) -> PipelineSpec:

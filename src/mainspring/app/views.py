@@ -13,6 +13,7 @@ import msgspec
 from mainspring.records.artifacts import ArtifactRef
 from mainspring.records.metrics import Medium
 from mainspring.records.runs import Attempt, TaskError, Verdict
+from mainspring.records.sources import Source
 from mainspring.records.verdicts import Exactness, Verification
 
 
@@ -24,7 +25,10 @@ class RunView(View, frozen=True, kw_only=True):
     """A run. `spec` and `snapshot` are digests; `seconds` counts up while it runs.
 
     `working` says whether a live engine works on it: a run that is `running` but not working was
-    interrupted, and `resume` goes on with it. `verified` is the last verdict on the whole run.
+    interrupted, and `resume` goes on with it. `metrics` are their last values (null for "not a
+    number"), `data` the versions that names of data stood for, both as conditions see them.
+    `sources` are the versions of datasets and models that it used, by the names in the pipeline.
+    `verified` is the last verdict on the whole run.
     """
 
     id: str
@@ -42,6 +46,11 @@ class RunView(View, frozen=True, kw_only=True):
     parent: str | None
     reason: str | None
     working: bool = False
+    metrics: dict[str, float | None] = {}
+    data: dict[str, str] = {}
+    tags: dict[str, str] = {}
+    note: str | None = None
+    sources: dict[str, Source] = {}
     verified: Exactness | None = None
 
 
@@ -227,8 +236,8 @@ class ArtifactDiffView(View, frozen=True, kw_only=True):
 
 
 class DiffView(View, frozen=True, kw_only=True):
-    """`mainspring diff`: each list names what differs. `cut` names lists of which only the first
-    1,000 are here."""
+    """`mainspring diff`: each list names what differs, `sources` of datasets and models the
+    versions (and digests). `cut` names lists of which only the first 1,000 are here."""
 
     before: RunView
     after: RunView
@@ -239,13 +248,15 @@ class DiffView(View, frozen=True, kw_only=True):
     metrics: list[MetricDiffView]
     artifacts: list[ArtifactDiffView]
     cut: list[str] = []
+    sources: list[ChangeView] = []
     format: str = "mainspring.diff/1"
 
     @property
     def differ(self) -> bool:
         """Whether anything does."""
         lists = (self.parameters, self.source, self.environment, self.tasks, self.metrics)
-        return any(lists) or bool(self.artifacts) or self.before.seed != self.after.seed
+        more = self.artifacts or self.sources
+        return any(lists) or bool(more) or self.before.seed != self.after.seed
 
 
 class ArtifactsView(View, frozen=True, kw_only=True):
@@ -307,6 +318,7 @@ class WasteView(View, frozen=True, kw_only=True):
     """`mainspring gc`: what was deleted, or with `--dry-run` would be.
 
     `count` things of `size` bytes, of which at most 1,000 are listed; `cut` is then ["items"].
+    `left` are containers whose engine could not be reached.
     """
 
     deleted: bool
@@ -314,6 +326,7 @@ class WasteView(View, frozen=True, kw_only=True):
     count: int
     size: int
     cut: list[str] = []
+    left: list[str] = []
     format: str = "mainspring.gc/1"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -78,6 +79,20 @@ def complete_task(
     return [CompletionItem(path) for path in paths if path.startswith(incomplete)]
 
 
+def complete_dataset(
+    context: click.Context, _: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """The datasets; after an `@`, the versions of one."""
+    project = _found(context)
+    if project is None:
+        return []
+    name, at, _rest = incomplete.partition("@")
+    read = project.store.read
+    versions = read.dataset_versions(name)[::-1] if at else read.datasets()
+    names = [version.name if at else version.dataset for version in versions]
+    return [CompletionItem(text) for text in names if text.startswith(incomplete)]
+
+
 def run_argument(name: str = "run", *, required: bool = True) -> Callable[[F], F]:
     """RUN: an id, its beginning, or `latest`."""
     # With a default, even None, click would not miss what is missing.
@@ -123,6 +138,23 @@ def force_option(function: F) -> F:
         multiple=True,
         help="A step that is to run again even if nothing changed; may be given many times.",
     )(function)
+
+
+def version_options(function: F) -> F:
+    """--data NAME@VERSION and --model NAME@VERSION: passed on together, as `wanted`."""
+
+    @wraps(function)
+    def passing(*args: Any, data: tuple[str, ...], models: tuple[str, ...], **kwargs: Any) -> Any:
+        from mainspring.records.sources import wanted_in
+
+        wanted = {**wanted_in("dataset", data), **wanted_in("model", models)}
+        return function(*args, wanted=wanted, **kwargs)
+
+    found: Any = passing
+    for option, name, word in (("--model", "models", "model"), ("--data", "data", "dataset")):
+        said = f"The version of a {word} that the pipeline names without one; many times."
+        found = click.option(option, name, metavar="NAME@VERSION", multiple=True, help=said)(found)
+    return found
 
 
 def quiet_option(function: F) -> F:

@@ -52,6 +52,8 @@ def command(invocation: Invocation, dry_run: bool, older_than: str | None, keep:
     )
     if found.cut:
         screen.line(f"… and {found.count - len(found.items):,} more")
+    for name in found.left:
+        screen.line(f"left {name}: the engine of its container can't be reached")
     what = "deleted" if found.deleted else "would delete"
     screen.line(f"{what} {found.count:,} things, {wording.size(found.size)}")
 

@@ -18,12 +18,17 @@ GROUPS: dict[str, dict[str, str]] = {
         "verify": "make a run again, and say whether it comes out the same",
     },
     "Look": {
-        "runs": "list runs, newest first",
+        "runs": "list runs, or find some by metrics, parameters, tags",
         "show": "show a run or one of its tasks",
         "logs": "print what steps have printed",
         "why": "say why a task ran, or why it was reused",
         "diff": "show in what two runs differ",
+        "tag": "put tags on a run, to find it by",
+        "note": "write something about a run",
         "artifacts": "list, preview and copy out what tasks have made",
+    },
+    "Keep data": {
+        "data": "keep versions of datasets, compare them, get them back",
     },
     "Keep in order": {
         "gc": "delete what no run refers to",

@@ -51,11 +51,14 @@ def write_head(screen: Screen, run: RunView, counts: dict[str, int]) -> None:
     facts = {
         "started": f"{wording.clock(run.created)} ({wording.ago(run.created)})",
         "parameters": wording.settings(run.parameters),
+        "data": "; ".join(wording.sources(run.sources)),
         "seed": str(run.seed),
         "source": run.snapshot[7:19],
         "rerun of": run.parent or "",
         "asked for": run.wish if run.wish != "run" else "",
         "reason": run.reason or "",
+        "tags": wording.tags(run.tags),
+        "note": run.note or "",
         "tasks": wording.tally(counts),
         "go on": f"mainspring resume {run.id}" if wording.run_status(run) in _RESUMABLE else "",
     }

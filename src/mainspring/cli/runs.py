@@ -1,7 +1,8 @@
-"""`mainspring runs`: list runs, newest first."""
+"""`mainspring runs`: list runs, or find some by what is known of them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -14,9 +15,20 @@ from mainspring.records.status import RunStatus
 
 if TYPE_CHECKING:
     from mainspring.app.views import RunView
+    from mainspring.records.conditions import Field
 
 
 @verb()
+@click.option(
+    "--where",
+    metavar="CONDITION",
+    help='Only runs of which this holds: "metrics.accuracy > 0.9 and params.c < 1".',
+)
+@click.option(
+    "--order-by",
+    metavar="NAME[:asc|desc]",
+    help="The order: metrics.accuracy:desc (default: newest first).",
+)
 @click.option(
     "--pipeline",
     metavar="NAME",
@@ -38,28 +50,59 @@ if TYPE_CHECKING:
 )
 @given
 def command(
-    invocation: Invocation, pipeline: str | None, status: tuple[str, ...], limit: int
+    invocation: Invocation,
+    where: str | None,
+    order_by: str | None,
+    pipeline: str | None,
+    status: tuple[str, ...],
+    limit: int,
 ) -> None:
-    """List runs, newest first."""
-    from mainspring.app.listing import list_runs
+    """List runs, newest first, or those of which a condition holds.
+
+    A condition compares metrics.NAME, params.NAME, tags.NAME, data.NAME, status, pipeline, id,
+    note, created, started, ended and duration with constants or with each other; `and`, `or`,
+    `not`, `in [...]`, `is None` and contains(NAME, 'text') are known.
+    """
     from mainspring.records.stores import RunFilter
 
-    project = invocation.open()
-    wanted = tuple(RunStatus(name) for name in status)
-    found = list_runs(project, RunFilter(pipeline=pipeline, status=wanted, limit=limit))
+    want = RunFilter(
+        pipeline=pipeline, status=tuple(RunStatus(name) for name in status), limit=limit
+    )
+    columns: Sequence[Field] = ()
+    if where is not None or order_by is not None:
+        from mainspring.app.listing import find_runs, make_search
+        from mainspring.records.conditions import fields_of
+
+        search = make_search(where, order_by, want)
+        found = find_runs(invocation.open(), search)
+        columns = [field for field in fields_of(search) if field.root == "facts"]
+    else:
+        from mainspring.app.listing import list_runs
+
+        found = list_runs(invocation.open(), want)
     if invocation.json:
         invocation.emit(found)
     elif found.runs:
-        invocation.screen.table([_HEAD, *(_row(run) for run in found.runs)])
+        invocation.screen.table(_rows(found.runs, columns))
     else:
-        what = "no such runs" if pipeline or status else "no runs yet: `mainspring run` starts one"
+        filtered = where or pipeline or status
+        what = "no such runs" if filtered else "no runs yet: `mainspring run` starts one"
         invocation.errors.line(what)
 
 
-_HEAD = [
-    Cell(text, "bold")
-    for text in ("RUN", "PIPELINE", "STATUS", "VERIFIED", "STARTED", "TOOK", "PARAMETERS")
-]
+def _rows(runs: Sequence[RunView], fields: Sequence[Field]) -> list[list[Cell]]:
+    checked = any(run.verified for run in runs)
+    head = ["RUN", "PIPELINE", "STATUS", "STARTED", "TOOK", *(field.name for field in fields)]
+    tags, notes = any(run.tags for run in runs), any(run.note for run in runs)
+    head += ["VERIFIED"] * checked + ["TAGS"] * tags + ["NOTE"] * notes + ["PARAMETERS"]
+    rows = [[Cell(text, "bold") for text in head]]
+    for run in runs:
+        row = [*_row(run), *(Cell(wording.fact(run, field.name)) for field in fields)]
+        row += [_verified(run)] * checked
+        row += [Cell(wording.tags(run.tags), "cyan")] * tags
+        row += [Cell(wording.first_line(run.note or ""))] * notes
+        rows.append([*row, Cell(wording.settings(run.parameters), "dim")])
+    return rows
 
 
 def _verified(run: RunView) -> Cell:
@@ -75,8 +118,6 @@ def _row(run: RunView) -> list[Cell]:
         Cell(run.id),
         Cell(run.pipeline),
         Cell(f"{sign} {wording.run_status(run)}", style),
-        _verified(run),
         Cell(wording.clock(run.created)),
         Cell(wording.duration(run.seconds)),
-        Cell(wording.settings(run.parameters), "dim"),
     ]

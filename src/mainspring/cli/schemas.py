@@ -14,6 +14,8 @@ from typing import Any, cast
 import msgspec
 
 from mainspring.app import verdict_views, views
+from mainspring.app.annotations import AnnotationsView
+from mainspring.app.data import views as data_views
 from mainspring.cli.complaint import ErrorView
 from mainspring.records.plan import Plan
 
@@ -28,6 +30,7 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "engine": views.EngineView,
     "why": views.WhyView,
     "diff": views.DiffView,
+    "annotations": AnnotationsView,
     "log": views.LogLine,
     "artifacts": views.ArtifactsView,
     "preview": views.PreviewView,
@@ -36,6 +39,11 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "doctor": views.DoctorView,
     "store": views.StoreView,
     "values": views.ValuesView,
+    "data-added": data_views.AddedView,
+    "datasets": data_views.DatasetsView,
+    "dataset": data_views.DatasetView,
+    "data-check": data_views.DatasetCheckView,
+    "data-checkout": data_views.CheckoutView,
     "verification": verdict_views.VerificationView,
     "error": ErrorView,
 }

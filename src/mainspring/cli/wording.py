@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from mainspring.cli.screen import clean
 
 if TYPE_CHECKING:
     from mainspring.app.views import RunView
+    from mainspring.records.sources import Source
 
 SYMBOLS = {
     "succeeded": ("✓", "green"),
@@ -105,6 +106,46 @@ def number(value: float | None) -> str:
 def settings(values: Mapping[str, object]) -> str:
     """Parameters on one line: `c=1.0 test_size=0.25`; long values are cut (`--json` has all)."""
     return " ".join(f"{name}={clean(setting(value))}" for name, value in values.items())
+
+
+def tags(values: Mapping[str, str]) -> str:
+    """Tags on one line: `best owner=ana`."""
+    return " ".join(f"{name}={clean(text)}" if text else name for name, text in values.items())
+
+
+def first_line(text: str) -> str:
+    """The beginning of a note."""
+    line, end, _ = text.partition("\n")
+    return f"{line[:60]}…" if end or len(line) > 60 else line
+
+
+def fact(run: RunView, name: str) -> str:
+    """What a run has of `metrics.NAME`, `params.NAME`, `tags.NAME` or `data.NAME`, short."""
+    root, _, rest = name.partition(".")
+    if root == "metrics":
+        return number(run.metrics[rest]) if rest in run.metrics else ""
+    if root == "params":
+        found: object = run.parameters
+        for part in rest.split("."):
+            found = cast("dict[str, object]", found).get(part) if isinstance(found, dict) else None
+        return "" if found is None else setting(found)
+    if root == "tags":
+        return (run.tags[rest] or "yes") if rest in run.tags else ""
+    return run.data.get(rest, "")
+
+
+def sources(found: Mapping[str, Source]) -> list[str]:
+    """What datasets and models stand for: `digits@v3, 1,797 rows, blake3:1f9c…`, each once."""
+    return list(dict.fromkeys(_source(one) for one in found.values()))
+
+
+def _source(one: Source) -> str:
+    parts = [one.title if one.alias is None else f"{one.title} ({one.alias})"]
+    if one.rows is not None:
+        parts.append(f"{one.rows:,} row{'' if one.rows == 1 else 's'}")
+    elif one.files > 1:
+        parts.append(f"{one.files:,} files")
+    return clean(", ".join([*parts, f"{one.digest[:15]}…"]))
 
 
 def setting(value: object) -> str:

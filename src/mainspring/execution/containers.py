@@ -78,12 +78,18 @@ def run(
             Path(files.container).unlink(missing_ok=True)
 
 
-def clear(files: AttemptFiles) -> None:
-    """Remove the container that an ended attempt has left, if its engine can be reached."""
-    with contextlib.suppress(ContainerError, OSError):  # or else gc does it, by the labels
+def clear(files: AttemptFiles) -> bool:
+    """Remove the container that an ended attempt has left, if there is one; False if that can't be
+    done now (its engine can't be reached): `gc` tries again."""
+    try:
         url = Path(files.container).read_text("utf-8")
         _remove(at(url).client, _name(files))
         Path(files.container).unlink(missing_ok=True)
+    except FileNotFoundError:
+        return True
+    except (ContainerError, OSError):
+        return False
+    return True
 
 
 @contextlib.contextmanager

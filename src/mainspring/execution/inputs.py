@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -13,6 +13,10 @@ from mainspring.records.ports import Blobs
 from mainspring.storage.serializers import registry
 
 Load: TypeAlias = Callable[[artifacts.Stored], Any]
+
+
+REFERENCE = "reference"
+"""The format of data that is read in its own place."""
 
 
 class Missing:
@@ -26,9 +30,14 @@ def loader(blobs: Blobs, workdir: Path) -> Load:
     """Return a function that reads stored values from `blobs`; files are laid out in `workdir`."""
 
     def load(stored: artifacts.Stored) -> Any:
-        return registry.load(
+        value: Any = registry.load(
             stored.ref, blobs, index=stored.index, element=stored.element, workdir=workdir
         )
+        if not stored.table:
+            return value
+        from mainspring.storage.serializers import tables
+
+        return tables.read(value, stored.table)
 
     return load
 
@@ -54,6 +63,23 @@ def value_of(given: Input, load: Load) -> Any:
 def _inner(given: Input, load: Load) -> Any:
     value = value_of(given, load)
     return None if value is MISSING else value
+
+
+def places(given: Iterable[Input], blobs: Blobs) -> Iterator[str]:
+    """Where the data lies that stays where it is, however deep in the inputs: it is declared, and
+    was checked when it was loaded."""
+    for one in given:
+        match one:
+            case artifacts.Stored() if one.ref.format == REFERENCE:
+                from mainspring.storage.folders.reference import read_reference
+
+                yield read_reference(blobs.read(one.ref.digest)).place
+            case artifacts.Sequence():
+                yield from places(one.items, blobs)
+            case artifacts.Mapping() | artifacts.Bundle():
+                yield from places(one.items.values(), blobs)
+            case _:
+                pass
 
 
 def arguments(inputs: Mapping[str, Input], ports: Mapping[str, Any], load: Load) -> dict[str, Any]:

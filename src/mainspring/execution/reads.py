@@ -62,6 +62,10 @@ class Recorder:
     def __exit__(self, *_: object) -> None:
         state.recorder = self._outer.pop()
 
+    def allow(self, place: str) -> None:
+        """What is at a place, or below it, is an input."""
+        self.allowed = (*self.allowed, _directory(place) if os.path.isdir(place) else place)
+
     def read(self, path: str) -> None:
         """Note a project file (or, ending in `/`, a listing), relative to the snapshot.
 

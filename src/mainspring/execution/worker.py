@@ -226,6 +226,8 @@ def _outputs(
     load = inputs.loader(site.blobs, Path(files.work, "inputs"))
     marks.watch(recorder)
     arguments = inputs.arguments(order.inputs, definition.inputs, load)
+    for place in inputs.places(order.inputs.values(), site.blobs):
+        recorder.allow(place)
     literals = {name for name, given in order.inputs.items() if isinstance(given, Literal)}
     telemetry.open_channel(
         telemetry.Context(attempt=order.attempt, run=order.run, task=order.path, seed=order.seed),

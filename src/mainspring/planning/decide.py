@@ -12,7 +12,8 @@ from typing import Any, TypeAlias, cast
 
 import msgspec
 
-from mainspring.planning.explain import differences
+from mainspring.planning import sources
+from mainspring.planning.explain import Compare, differences
 from mainspring.planning.graph import Graph, GraphNode
 from mainspring.planning.keys import input_digest, short, task_key, task_seed
 from mainspring.planning.resolve import ArtifactReader, Resolver, element_input
@@ -45,7 +46,8 @@ class Context(msgspec.Struct):
     gives the digest of a project file (or listing) in the run's snapshot, or "absent";
     `value_digest` and `class_digest` that of the project's code that a stored value, or a class,
     brings with it. `force` names the templates that must run whatever the cache says
-    (`tune/`: all that is inside of `tune`). `now` is seconds since the epoch.
+    (`tune/`: all that is inside of `tune`). `now` is seconds since the epoch. `compare` says in
+    what two versions of a dataset differ.
     """
 
     pipeline: str
@@ -58,6 +60,7 @@ class Context(msgspec.Struct):
     class_digest: Callable[[str], str]
     now: Callable[[], float]
     force: frozenset[str] = frozenset()
+    compare: Compare | None = None
 
 
 class Skip(msgspec.Struct, frozen=True):
@@ -167,7 +170,7 @@ def consider(
     stopped = _stopped(node, upstream)
     if stopped is not None:
         return stopped
-    resolver = Resolver(upstream.__getitem__, context.reader, graph.nodes.get)
+    resolver = Resolver(upstream.__getitem__, context.reader, graph)
     try:
         if node.when is not None and not resolver.value(node.when):
             return Skip(f"its condition is false: {node.when.text}")
@@ -195,7 +198,11 @@ def _stopped(node: GraphNode, upstream: MappingOf[str, Upstream]) -> Skip | Bloc
 def _considered(node: GraphNode, resolver: Resolver, context: Context) -> Decision:
     if isinstance(node.work, CheckpointNode):
         return _judged(node, resolver)
-    inputs = {name: resolver.input(binding) for name, binding in node.bindings.items()}
+    inputs = {
+        name: sources.as_input(node, name, binding, resolver.graph.sources)
+        or resolver.input(binding)
+        for name, binding in node.bindings.items()
+    }
     if node.kind == "repeat":
         return Round(inputs)
     if node.kind == "map":
@@ -387,5 +394,5 @@ def _why(path: str, work: StepNode | CommandNode, keyed: Keyed, context: Context
     now = KeyParts(
         run="", path=path, key=keyed.key, static=static, inputs=keyed.digests, seed=keyed.seed
     )
-    found = differences(before, now)
+    found = differences(before, now, context.compare)
     return "; ".join(found[:3]) if found else f"no result of {before.run} is stored"

@@ -35,6 +35,10 @@ class ParameterError(DefinitionError):
     """A parameter given for a run is unknown, missing or of the wrong type."""
 
 
+class SearchError(MainspringError):
+    """A condition by which runs are to be found, or their order, can't be understood."""
+
+
 class SerializationError(MainspringError):
     """A value can't be written or read in the format that its type asks for."""
 

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from mainspring.records.artifacts import ArtifactRef, Input
+from mainspring.records.sources import Source
 from mainspring.records.status import AttemptStatus, RunStatus, TaskStatus, Wish
 
 
@@ -14,7 +15,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """One execution of a pipeline. Times are seconds since the epoch, UTC.
 
     `spec` and `snapshot` are digests (of the PipelineSpec and of the source manifest). `forced`
-    names the steps that must run whatever the cache says.
+    names the steps that must run whatever the cache says. `sources` says what the datasets and
+    models that the pipeline names stood for, by `datasets.digits`, `models.bert@prod`.
     """
 
     id: str
@@ -31,6 +33,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     parent: str | None = None
     reason: str | None = None
     forced: tuple[str, ...] = ()
+    sources: dict[str, Source] = {}
 
 
 class TaskError(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

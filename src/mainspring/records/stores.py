@@ -9,7 +9,11 @@ from typing import Protocol
 import msgspec
 
 from mainspring.records.artifacts import ArtifactRef
+from mainspring.records.conditions import Search
+from mainspring.records.datasets import DatasetReads, DatasetWrites
+from mainspring.records.facts import Fact
 from mainspring.records.metrics import Medium, MetricSummary, Point
+from mainspring.records.models import ModelReads, ModelWrites
 from mainspring.records.plan import Cached
 from mainspring.records.runs import Attempt, Outcome, Run, Task, TaskError, Verdict
 from mainspring.records.source import Static
@@ -80,7 +84,7 @@ class History(Protocol):
         ...
 
 
-class Transaction(History, VerificationWriter, Protocol):
+class Transaction(History, DatasetWrites, ModelWrites, VerificationWriter, Protocol):
     """One atomic set of changes. Times are seconds since the epoch."""
 
     def add_run(self, run: Run, spec: bytes) -> None: ...
@@ -240,13 +244,22 @@ class Transaction(History, VerificationWriter, Protocol):
 
     def points_offset(self, attempt: str) -> int: ...
     def add_media(self, run: str, task: int, media: Sequence[Medium]) -> None: ...
+    def set_tags(self, run: str, tags: Mapping[str, str | None]) -> None:
+        """Set some of a run's tags; None takes one away. Raises NotFoundError."""
+        ...
+
+    def set_note(self, run: str, note: str) -> None:
+        """Set a run's note; an empty one takes it away. Raises NotFoundError."""
+        ...
+
     def delete_run(self, run: str) -> None: ...
 
 
 class Mentioned(msgspec.Struct, frozen=True, kw_only=True):
     """What a part of the records speaks of.
 
-    `blobs` are (run, digest, format, size), with an empty format where none is on record;
+    `blobs` are (run, digest, format, size), with an empty format where none is on record, and an
+    empty run where they are of a dataset or model;
     `attempts` (run, attempt, whether it has ended); `sources` (run, run whose result it reused).
     """
 
@@ -256,7 +269,7 @@ class Mentioned(msgspec.Struct, frozen=True, kw_only=True):
     sources: list[tuple[str, str]]
 
 
-class Reader(History, VerificationReader, Protocol):
+class Reader(History, DatasetReads, ModelReads, VerificationReader, Protocol):
     """Everything that is asked of the past, outside of a transaction."""
 
     def run(self, run: str) -> Run: ...
@@ -265,6 +278,10 @@ class Reader(History, VerificationReader, Protocol):
         ...
 
     def runs(self, want: RunFilter) -> list[Run]: ...
+    def search(self, want: Search) -> list[Run]:
+        """Runs of which a condition holds, in the order that is asked for."""
+        ...
+
     def spec(self, digest: str) -> bytes: ...
     def driver(self, run: str) -> str | None: ...
     def tasks(
@@ -317,6 +334,15 @@ class Reader(History, VerificationReader, Protocol):
     def media(
         self, run: str, *, task: int | None = None, limit: int | None = None
     ) -> list[Medium]: ...
+    def facts(self, runs: Sequence[str]) -> dict[str, dict[str, Fact]]:
+        """What is found of each run (records/facts.py): last values of metrics as they are
+        logged, those of reused tasks from the run's end on, parameters, and tags."""
+        ...
+
+    def notes(self, runs: Sequence[str]) -> dict[str, str]:
+        """The notes of those that have one."""
+        ...
+
     def running_attempts(self, run: str) -> list[Attempt]: ...
     def referenced(self) -> set[str]:
         """Every blob digest that the store speaks of directly."""

@@ -83,8 +83,9 @@ class LocalBlobs:
     def put_file(self, path: Path) -> tuple[str, int]:
         """Store a file's content; share its disk blocks where the file system can (reflink)."""
         with opened(path) as source:
-            if os.fstat(source).st_size <= SMALL:
-                return self.put(bulk.read_at(source, 0, SMALL + 1))
+            size = os.fstat(source).st_size
+            if size <= SMALL:  # and not a byte more: memory for 1 MB costs more than the rest
+                return self.put(bulk.read_whole(source, size))
             return self.clone(source) or self._copy(source)
 
     def path(self, digest: str) -> Path:
@@ -93,7 +94,7 @@ class LocalBlobs:
         try:
             stat = os.stat(place)
             if stat.st_size <= SMALL:
-                self._load(digest, place)
+                self._load(digest, place, stat.st_size)
             elif stat.st_mtime_ns != self.seal:
                 self._reseal(digest, place)
         except OSError as error:
@@ -104,8 +105,9 @@ class LocalBlobs:
         """The blob's bytes, checked like `path`."""
         place = self._place(digest)
         try:
-            if os.stat(place).st_size <= SMALL:
-                return self._load(digest, place)
+            size = os.stat(place).st_size
+            if size <= SMALL:
+                return self._load(digest, place, size)
             return self.path(digest).read_bytes()
         except OSError as error:
             raise unreadable(digest, error) from error
@@ -170,14 +172,16 @@ class LocalBlobs:
                 continue
         raise BlobError(f"can't make a temporary file in {self._tmp}")
 
-    def publish(self, temp: str, place: str) -> None:
-        """Rename a finished temporary file into its place."""
+    def publish(self, temp: str, place: str, *, sync: bool = True) -> None:
+        """Rename a finished temporary file into its place. Without `sync` the caller makes a new
+        folder's name durable."""
         try:
             os.rename(temp, place)
         except FileNotFoundError:
             fan = os.path.dirname(place)
             os.makedirs(fan, exist_ok=True)
-            bulk.sync_directory(self._base)
+            if sync:
+                bulk.sync_directory(self._base)
             os.rename(temp, place)
 
     def place_for(self, digest: str, size: int) -> str | None:
@@ -221,10 +225,10 @@ class LocalBlobs:
     def _place(self, digest: str) -> str:
         return f"{self._base}/{key_of(digest)}"
 
-    def _load(self, digest: str, place: str) -> bytes:
+    def _load(self, digest: str, place: str, size: int) -> bytes:
         fd = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            data = bulk.read_at(fd, 0, SMALL + 1)
+            data = bulk.read_whole(fd, size)
         finally:
             os.close(fd)
         if blake3(data).hexdigest() != digest[7:]:

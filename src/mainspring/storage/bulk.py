@@ -7,8 +7,9 @@ import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from blake3 import blake3
 
@@ -64,6 +65,16 @@ def read_at(fd: int, start: int, length: int) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
+def read_whole(fd: int, size: int) -> bytes:
+    """All bytes of an open file that is about `size` bytes long."""
+    data = os.pread(fd, size + 1, 0)
+    if len(data) == size:
+        return data
+    while more := os.pread(fd, PIECE, len(data)):
+        data += more
+    return data
+
+
 def pieces(fd: int) -> Iterator[memoryview]:
     """The rest of an open file in pieces, each valid until the next one is asked for."""
     buffer = memoryview(bytearray(PIECE))
@@ -98,6 +109,20 @@ def sync_directory(directory: str) -> None:
     fd = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def sync_filesystem(place: str) -> None:
+    """Make everything durable that was written to the filesystem of a file or directory."""
+    function = _c_function("syncfs", (_INT,))
+    if function is None:
+        os.sync()
+        return
+    fd = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if function(fd) != 0:
+            raise OSError(errno.EIO, "the disk did not take what was written", place)
     finally:
         os.close(fd)
 
@@ -192,20 +217,23 @@ class Stream:
             self._threads = None
 
 
-_sync_file_range: Callable[[int, int, int, int], object] | None = None
+_INT, _LONG, _UNSIGNED = "c_int", "c_int64", "c_uint"
+
+
+@cache
+def _c_function(name: str, arguments: tuple[str, ...]) -> Callable[..., int] | None:
+    """A function of the C library; None where it has none of that name."""
+    import ctypes
+
+    with suppress(AttributeError, OSError):
+        function = ctypes.CDLL(None, use_errno=True)[name]
+        function.argtypes = [getattr(ctypes, kind) for kind in arguments]
+        return cast("Callable[..., int]", function)
+    return None
 
 
 def _start_writing() -> Callable[[int, int, int, int], object]:
-    global _sync_file_range  # noqa: PLW0603
-    if _sync_file_range is None:
-        import ctypes
-
-        _sync_file_range = _nothing
-        with suppress(AttributeError, OSError):
-            function = ctypes.CDLL(None).sync_file_range
-            function.argtypes = [ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint]
-            _sync_file_range = function
-    return _sync_file_range
+    return _c_function("sync_file_range", (_INT, _LONG, _LONG, _UNSIGNED)) or _nothing
 
 
 def _nothing(fd: int, start: int, length: int, flags: int) -> None:  # noqa: ARG001

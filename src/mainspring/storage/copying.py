@@ -24,16 +24,19 @@ from mainspring.storage.sessions import Row
 
 TABLES = (  # each after those that it refers to
     "specs", "statics", "runs", "tasks", "edges", "attempts", "artifacts", "results",
-    "divergences", "expected", "decisions", "series", "points", "media",
+    "divergences", "expected", "decisions", "series", "points", "media", "facts", "notes",
+    "datasets", "dataset_versions", "models", "model_versions", "model_aliases",
     "verifications",
 )  # fmt: skip
 BATCH = 1_000
 _PATIENCE = 5.0
+_BY_ID = (
+    "results", "divergences", "decisions", "series", "media", "dataset_versions", "model_versions",
+    "model_aliases", "verifications",
+)  # fmt: skip
 _NUMBERED = {
     "runs": "number",
-    **dict.fromkeys(
-        ("results", "divergences", "decisions", "series", "media", "verifications"), "id"
-    ),
+    **dict.fromkeys(_BY_ID, "id"),
 }
 
 
@@ -157,7 +160,7 @@ def _new_file(path: Path) -> Generator[Path]:
 
 
 def _refuse_full(side: Side, where: str) -> None:
-    if side.count("runs") or side.count("specs") or side.count("decisions"):
+    if any(side.count(table) for table in ("runs", "specs", "decisions", "datasets", "models")):
         raise ConflictError(
             "the store to copy to is not empty", where=where, hint="name a new file or database"
         )

@@ -10,6 +10,7 @@ from mainspring.storage.rows import number
 from mainspring.storage.statements import NO_LIMIT, statements
 
 _SQL = statements("metrics")
+_FACTS = statements("metrics", "facts")
 _ATTEMPTS = statements("attempts")
 
 
@@ -87,6 +88,8 @@ class MetricWriter(Writing):
         last = batch[-1]
         values = (count + len(batch), last.value, last.step, least, most, series)
         self._db.change(_SQL["summarise"], values)
+        number, text = (None, "nan") if last.value != last.value else (last.value, None)
+        self._db.later(_FACTS["set"], (f"metrics.{name}", number, text, task, run))
 
     def points_offset(self, attempt: str) -> int:
         row = self._db.row(_ATTEMPTS["ingested"], (attempt,))

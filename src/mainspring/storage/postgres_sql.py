@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from math import isnan
 from typing import Any
 
@@ -17,7 +17,8 @@ from mainspring.storage.statements import statements, versions
 
 _GROUPS = (
     ("tasks", "queue"), ("tasks",), ("runs",), ("results",), ("attempts",), ("decisions",),
-    ("metrics",), ("integrity",), ("sweep",), ("verifications",),
+    ("metrics",), ("integrity",), ("sweep",), ("metrics", "facts"),
+    ("verifications",),
 )  # fmt: skip
 _TOKEN = re.compile(r"'(?:[^']|'')*'|::|\?|:([a-z_]+)|%")
 ESCAPE = "\uf8fe"  # of the private use area: text that has it is escaped too
@@ -36,7 +37,7 @@ def _own() -> Mapping[str, str]:
     return found
 
 
-@cache
+@lru_cache(maxsize=1024)  # searches are made of pieces: there may be any number of them
 def translated(sql: str) -> str:
     """The statement that does on PostgreSQL what `sql` does on SQLite."""
     return _own().get(sql) or placeholders(sql)

@@ -24,6 +24,7 @@ from mainspring.storage.objects import LARGEST_PUT, PARALLEL, PART, AbsentError,
 from mainspring.storage.owner import claim
 from mainspring.storage.sending import leaving, pieces_of, slices
 
+_FIRST = 10.0  # seconds in which a bucket has to answer a command for the first time
 FRESH = 30.0  # seconds for which it is believed that a blob that was seen is still there
 LISTED = 8  # blobs asked for one by one before all of them are listed
 TRIES = 10  # to read a file before others, with too small a cache, evict it
@@ -123,8 +124,19 @@ class RemoteBlobs:
                     yield BlobEntry(digest, size, since)
 
     def claim(self, store: str, *, take: bool = False) -> None:
-        """Make sure that the prefix is this store's of records; see `owner.claim`."""
-        claim(self._objects, store, take=take)
+        """Make sure that the prefix is this store's of records; see `owner.claim`.
+
+        It is the first that a command asks of a bucket, and somebody waits for it: one that can't
+        be reached is said to be so after a few seconds.
+        """
+        patience, self._objects.patience = (
+            self._objects.patience,
+            min(_FIRST, self._objects.patience),
+        )
+        try:
+            claim(self._objects, store, take=take)
+        finally:
+            self._objects.patience = patience
 
     def release(self, digest: str) -> None:
         """Let the cache forget a file that `path` gave: nobody reads it any more."""

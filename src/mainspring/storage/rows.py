@@ -12,9 +12,11 @@ import msgspec
 from mainspring.records.artifacts import ArtifactRef
 from mainspring.records.canonical import canonical
 from mainspring.records.errors import StoreError
+from mainspring.records.facts import Fact
 from mainspring.records.plan import Cached
 from mainspring.records.runs import Attempt, Run, Task, TaskError, Usage, Verdict
 from mainspring.records.source import Static
+from mainspring.records.sources import Source
 from mainspring.records.status import AttemptStatus, RunStatus, TaskStatus, Wish
 from mainspring.records.stores import KeyParts, Upstream
 from mainspring.storage.sessions import Row
@@ -64,6 +66,7 @@ _usage = _Json[Usage](Usage)
 _inputs = _Json[dict[str, tuple[str, str]]](dict[str, tuple[str, str]])
 _outputs = _Json[dict[str, ArtifactRef]](dict[str, ArtifactRef])
 _reads = _Json[dict[str, str]](dict[str, str])
+_sources = _Json[dict[str, Source]](dict[str, Source])
 _impure = _Json[tuple[str, ...]](tuple[str, ...])
 _static = _Json[Static](Static)
 
@@ -118,12 +121,18 @@ def outputs_of(text: str) -> dict[str, ArtifactRef]:
     return _outputs.decode(text)
 
 
+@readable
+def sources_of(text: str) -> dict[str, Source]:
+    """A run's `sources` column."""
+    return {} if text == "{}" else _sources.decode(text)
+
+
 def run_row(run: Run) -> Row:
     """A run as the columns of sql/runs.sql."""
     return (
         run.id, run.pipeline, run.status.value, run.wish.value, run.spec, run.snapshot,
         free_json(run.parameters), str(run.seed), run.created, run.started, run.ended,
-        run.parent, run.reason, free_json(list(run.forced)),
+        run.parent, run.reason, free_json(list(run.forced)), json_text(run.sources),
     )  # fmt: skip
 
 
@@ -145,6 +154,7 @@ def run_of(row: Row) -> Run:
         parent=row[11],
         reason=row[12],
         forced=tuple(from_free_json(row[13])),
+        sources=sources_of(row[14]),
     )
 
 
@@ -284,6 +294,12 @@ def key_parts_of(row: Row | None) -> KeyParts | None:
 def verdict_of(body: str, digest: str) -> Verdict:
     """The verdict of a decision's body."""
     return msgspec.convert({**from_free_json(body), "digest": digest}, Verdict)
+
+
+def fact_row(run: str, name: str, fact: Fact) -> Row:
+    """A fact as the values of the statement `add` of sql/facts.sql."""
+    number, text = (None, fact) if isinstance(fact, str) else (fact, None)
+    return (name, number, text, run)
 
 
 def number(value: float | None) -> float:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mainspring.records.errors import NotFoundError
+from mainspring.records.facts import parameter_facts
 from mainspring.records.runs import Run
 from mainspring.records.status import RUN_ENDED, RunStatus, Wish
 from mainspring.records.stores import RunFilter
 from mainspring.storage.nouns import Reading, Writing
-from mainspring.storage.rows import run_of, run_row
+from mainspring.storage.rows import fact_row, run_of, run_row
 from mainspring.storage.sessions import Row
 from mainspring.storage.statements import statements
 
 _SQL = statements("runs")
+_FACTS = statements("metrics", "facts")
 
 
 def no_run(text: str) -> NotFoundError:
@@ -91,6 +93,8 @@ class RunWriter(Writing):
     def add_run(self, run: Run, spec: bytes) -> None:
         self._db.change(_SQL["add_spec"], (run.spec, spec))
         self._db.change(_SQL["add"], run_row(run))
+        facts = parameter_facts(run.parameters)
+        self._db.many(_FACTS["add"], [fact_row(run.id, name, fact) for name, fact in facts.items()])
 
     def get_run(self, run: str) -> Run:
         row = self._db.row(_SQL["get"], (run,))
@@ -108,6 +112,8 @@ class RunWriter(Writing):
         }
         if not self._db.change(_SQL["move"], values):
             raise no_run(run)
+        if status in RUN_ENDED:
+            self._db.later(_FACTS["add_reused"], (run,))
 
     def set_wish(self, run: str, wish: Wish) -> None:
         if not self._db.change(_SQL["set_wish"], (wish.value, run)):

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Generic, TypeVar
 
+from mainspring.storage.datasets import DatasetWriter
 from mainspring.storage.decisions import DecisionWriter
+from mainspring.storage.facts import FactWriter
 from mainspring.storage.metrics import MetricWriter
+from mainspring.storage.models import ModelWriter
 from mainspring.storage.queue import Claiming, Settling, Watching
 from mainspring.storage.results import ResultWriter
 from mainspring.storage.runs import RunWriter
@@ -25,6 +28,9 @@ class StoreTransaction(
     ResultWriter,
     DecisionWriter,
     MetricWriter,
+    FactWriter,
+    DatasetWriter,
+    ModelWriter,
     VerificationWriter,
 ):
     """One atomic set of changes (records.stores.Transaction)."""

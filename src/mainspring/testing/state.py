@@ -10,7 +10,10 @@ from typing import Any
 import msgspec
 
 from mainspring.records.artifacts import ArtifactRef
+from mainspring.records.datasets import DatasetVersion
+from mainspring.records.facts import Fact
 from mainspring.records.metrics import Medium, Point
+from mainspring.records.models import AliasMove, ModelVersion
 from mainspring.records.plan import Cached
 from mainspring.records.runs import Attempt, Run, Task, Verdict
 from mainspring.records.source import Static
@@ -51,6 +54,14 @@ class State:
         default_factory=dict[tuple[str, int, str, str], tuple[Point, ...]]
     )
     media: list[tuple[str, Medium]] = field(default_factory=list[tuple[str, Medium]])
+    datasets: dict[str, int] = field(default_factory=dict[str, int])
+    versions: dict[int, DatasetVersion] = field(default_factory=dict[int, DatasetVersion])
+    models: dict[int, ModelVersion] = field(default_factory=dict[int, ModelVersion])
+    aliases: list[AliasMove] = field(default_factory=list[AliasMove])
+    facts: dict[str, dict[str, tuple[Fact, int | None]]] = field(
+        default_factory=dict[str, dict[str, "tuple[Fact, int | None]"]]
+    )
+    notes: dict[str, str] = field(default_factory=dict[str, str])
     verifications: list[Verification] = field(default_factory=list[Verification])
     verified: int = 0
 

@@ -8,6 +8,7 @@ import msgspec
 
 from mainspring.records.artifacts import ArtifactRef
 from mainspring.records.errors import ConflictError
+from mainspring.records.facts import number_fact, parameter_facts
 from mainspring.records.metrics import Medium, Point
 from mainspring.records.plan import Cached
 from mainspring.records.runs import Run, Task, Verdict
@@ -23,10 +24,13 @@ from mainspring.records.stores import NewTask, Upstream
 from mainspring.records.verdicts import Verification
 from mainspring.storage.decisions import chain_of, linked
 from mainspring.storage.results import comparable, differing
+from mainspring.testing.datasets import MemoryDatasetChanges
+from mainspring.testing.facts import MemoryAnnotations, add_reused, set_fact
+from mainspring.testing.models import MemoryModelChanges
 from mainspring.testing.queue import MemoryQueue
 
 
-class MemoryTransaction(MemoryQueue):
+class MemoryTransaction(MemoryQueue, MemoryAnnotations, MemoryDatasetChanges, MemoryModelChanges):
     """One atomic set of changes (records.stores.Transaction)."""
 
     def add_run(self, run: Run, spec: bytes) -> None:
@@ -35,6 +39,8 @@ class MemoryTransaction(MemoryQueue):
         self._state.specs.setdefault(run.spec, spec)
         self._state.runs[run.id] = run
         self._state.drivers[run.id] = None
+        facts = parameter_facts(run.parameters)
+        self._state.facts[run.id] = {name: (fact, None) for name, fact in facts.items()}
 
     def add_static(self, digest: str, static: Static) -> None:
         self._state.statics.setdefault(digest, static)
@@ -68,6 +74,8 @@ class MemoryTransaction(MemoryQueue):
         self._state.runs[run] = msgspec.structs.replace(
             old, status=status, reason=reason, started=started, ended=ended
         )
+        if status in RUN_ENDED:
+            add_reused(self._state, run)
 
     def set_wish(self, run: str, wish: Wish) -> None:
         self._state.runs[run] = msgspec.structs.replace(self._state.run(run), wish=wish)
@@ -139,6 +147,7 @@ class MemoryTransaction(MemoryQueue):
         for point in points:
             series = (run, task, attempt, point.name)
             self._state.series[series] = (*self._state.series.get(series, ()), point)
+            set_fact(self._state, run, f"metrics.{point.name}", number_fact(point.value), task)
         if attempt in self._state.attempts:
             self._state.ingested[attempt] = offset
 
@@ -153,7 +162,8 @@ class MemoryTransaction(MemoryQueue):
         state = self._state
         gone = state.run(run)
         tasks = {task.id for task in state.of_run(run)}
-        del state.runs[run], state.drivers[run]
+        del state.runs[run], state.drivers[run], state.facts[run]
+        state.notes.pop(run, None)
         if all(other.spec != gone.spec for other in state.runs.values()):
             del state.specs[gone.spec]
         for table in (state.tasks, state.inputs, state.awaits, state.outputs):

@@ -14,28 +14,14 @@ import msgspec
 from mainspring.records.canonical import canonical
 from mainspring.records.errors import SerializationError
 from mainspring.storage import bulk
+from mainspring.storage.folders.manifest import FileEntry, Tree
 from mainspring.storage.serializers.base import IN_MEMORY, Sink, Source, damaged, shorten
 
 _READABLE, _RUNNABLE = 0o644, 0o755
 _EXECUTABLE = stat.S_IXUSR
 
 
-class FileEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A file: its name (in a directory: its path, with `/`), content and mode."""
-
-    name: str
-    digest: str
-    size: int
-    executable: bool = False
-
-
-class Tree(msgspec.Struct, frozen=True, kw_only=True):
-    """A directory: its name, its files sorted by path, and its empty directories."""
-
-    name: str
-    files: tuple[FileEntry, ...]
-    empty: tuple[str, ...]
-
+__all__ = ["Directory", "File", "FileEntry", "Tree"]
 
 Manifest = TypeVar("Manifest", FileEntry, Tree)
 

@@ -49,6 +49,7 @@ FORMATS = {  # name -> module:class; loaded when first used
     "bytes": f"{_HERE}.plain:Bytes",
     "file": f"{_HERE}.files:File",
     "directory": f"{_HERE}.files:Directory",
+    "reference": f"{_HERE}.reference:Place",
     "npy": f"{_HERE}.arrays:Npy",
     "pandas": f"{_HERE}.frames:Pandas",
     "skops": f"{_HERE}.models:Skops",

@@ -70,6 +70,18 @@ WHERE status IN ('succeeded', 'failed', 'cancelled')
     OR EXISTS (SELECT 1 FROM tasks t JOIN attempts a ON a.task = t.id AND a.status = 'running'
                WHERE t.run = r.id))
 
+-- name: dataset_numbers
+-- A number that was given is not given again.
+SELECT v.dataset || '@v' || v.number || ': the last number that was given is ' || d.last
+FROM dataset_versions v JOIN datasets d ON d.name = v.dataset
+WHERE v.number < 1 OR v.number > d.last
+
+-- name: model_numbers
+-- Likewise.
+SELECT v.model || '@v' || v.number || ': the last number that was given is ' || m.last
+FROM model_versions v JOIN models m ON m.name = v.model
+WHERE v.number < 1 OR v.number > m.last
+
 -- name: not_ended
 -- 5. A queued run may have been settled entirely by its plan; its first turn ends it.
 SELECT id || ': ' || status || ', but all of its tasks are settled'
@@ -77,3 +89,7 @@ FROM runs r
 WHERE status IN ('running', 'waiting', 'paused')
   AND EXISTS (SELECT 1 FROM tasks t WHERE t.run = r.id)
   AND NOT EXISTS (SELECT 1 FROM tasks t WHERE t.run = r.id AND t.status IN {unsettled})
+
+-- name: facts
+SELECT 'run ' || run || ': the fact ' || name || ' is not one number or one text'
+FROM facts WHERE (number IS NULL) = (text IS NULL)
