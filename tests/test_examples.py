@@ -49,7 +49,7 @@ def copy_of(name: str, directory: Path) -> Example:
 
 
 def test_every_example_is_known() -> None:
-    assert ALL == ["digits", "notebook", "words"]
+    assert ALL == ["cnn", "digits", "notebook", "words"]
     assert [name for name in ALL if not (EXAMPLES / name / "README.md").exists()] == []
 
 
@@ -120,3 +120,11 @@ def test_what_the_demo_says_works(tmp_path: Path) -> None:
             check=False,
         )  # fmt: skip
         assert done.returncode == 0, line
+
+
+@pytest.mark.system("torch")
+@pytest.mark.parametrize("example", ["cnn"], indirect=True)
+def test_cnn_is_exact(example: Example) -> None:
+    assert example.run()["counts"] == {"succeeded": 4}
+    found = json.loads(example("verify", "latest", "--json"))["verification"]
+    assert (found["verdict"], found["counts"]["identical"]) == ("identical", 3)

@@ -28,3 +28,23 @@ def test_unknown_task(cli: Cli) -> None:
     done = cli("rerun", "latest", "--from", "nope")
     assert done.code == 2
     assert "there is numbers" in done.err
+
+
+def test_with_the_source_as_it_is_now(cli: Cli, flow: Path) -> None:
+    first = cli("run", "tiny", "--json").json["run"]
+    path = flow / "flow.py"
+    path.write_text(path.read_text() + "\n# changed\n")
+    again = cli("rerun", "latest", "--code", ".", "--json").json["run"]
+    assert again["snapshot"] != first["snapshot"]
+    assert (again["parameters"], again["parent"]) == (first["parameters"], first["id"])
+    done = cli("rerun", "latest", "--code", "/")
+    assert (done.code, "takes the project's directory" in done.err) == (2, True)
+
+
+def test_it_says_in_what_it_differs(cli: Cli) -> None:
+    first = cli("run", "tiny", "--json").json["run"]["id"]
+    assert f"nothing differs from {first}" in cli("rerun", "latest", "-q").out
+    told = cli("rerun", first, "--with", "n=5", "-q").out
+    assert f"differs from {first} in" in told
+    assert "parameters  n" in told
+    assert f"mainspring diff {first} " in told

@@ -18,6 +18,7 @@ from tests.contracts.store_models import ModelContract
 from tests.contracts.store_queue import QueueContract
 from tests.contracts.store_records import RunContract, TransactionContract
 from tests.contracts.store_search import SearchContract
+from tests.contracts.store_verifications import VerificationContract
 
 from mainspring.records.stores import Store
 
@@ -34,6 +35,7 @@ class StoreSuite(
     DatasetContract,
     ModelContract,
     ImportContract,
+    VerificationContract,
 ):
     @pytest.fixture
     def store(self, new_store: Callable[[], Store]) -> Iterator[Store]:

@@ -1,4 +1,4 @@
-"""Conditions taken apart and put together."""
+"""Surroundings taken apart and put together."""
 
 import pytest
 

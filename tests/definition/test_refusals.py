@@ -197,6 +197,7 @@ MODULES = {
     "env": ('step(env="TOKEN")  # !', "`env` is 'TOKEN'"),
     "env name": ('step(env=["A B"])  # !', "`env` is ['A B']"),
     "join": ("step(join=1)  # !", "`join` is 1"),
+    "deterministic": ('step(deterministic="no")  # !', "`deterministic` is 'no'"),
     "impure": ('step(impure="yes")  # !', "`impure` is 'yes'"),
     "resources": ("step(resources=3)  # !", "`resources` is 3"),
     "resources cpus": ('step(resources={"cpus": 3})  # !', "`cpus` is an option of its own"),

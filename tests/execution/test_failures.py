@@ -136,3 +136,17 @@ def test_death_by_exit() -> None:
 )  # fmt: skip
 def test_sizes(size: int | None, text: str) -> None:
     assert size_text(size) == text
+
+
+@pytest.mark.system("torch")
+def test_an_operation_without_a_deterministic_form_says_what_can_be_done() -> None:
+    import torch
+
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True)
+    try:
+        with pytest.raises(RuntimeError) as caught:
+            torch.zeros(4).put_(torch.tensor([0]), torch.ones(1))
+    finally:
+        torch.use_deterministic_algorithms(before)
+    assert "deterministic=False" in describe(caught.value, "/nowhere", ORDER).hint

@@ -40,6 +40,12 @@ def test_a_steps_order() -> None:
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(order), type=Order) == order
 
 
+def test_an_order_says_whether_the_libraries_have_to_be_deterministic() -> None:
+    free = Options(deterministic=False)
+    assert made(StepNode(name="a", uses="m:a")).deterministic
+    assert not made(StepNode(name="a", uses="m:a", options=free)).deterministic
+
+
 def test_a_commands_order() -> None:
     order = made(
         CommandNode(

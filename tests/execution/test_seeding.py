@@ -4,6 +4,7 @@ import json
 import random
 import subprocess
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -98,3 +99,46 @@ def test_threads(threads: int) -> None:
 def test_as_many_as_there_are_is_nothing_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "untouched")
     assert limit_threads(2, 2) is None
+
+
+def fake(tmp_path: Path, name: str, text: str) -> str:
+    """A program's beginning that finds a module of this name, which is not the real one."""
+    (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
+    return f"sys.path.insert(0, {str(tmp_path)!r})\n"
+
+
+def test_tensorflow_is_seeded_when_it_is_imported(tmp_path: Path) -> None:
+    # Not the real one, which is too large for a test environment: only which calls are made.
+    head = fake(
+        tmp_path,
+        "tensorflow",
+        "from types import SimpleNamespace as N\n"
+        "said = []\n"
+        "random = N(set_seed=lambda seed: said.append(seed))\n"
+        "experimental = N(enable_op_determinism=lambda: said.append('deterministic'))\n"
+        "config = N(experimental=experimental)\n",
+    )
+    last = "import tensorflow\nprint(json.dumps(tensorflow.said))"
+    assert drawn(f"{head}seed_everything(2**32 + 5)\n{last}") == [5, "deterministic"]
+    assert drawn(f"{head}seed_everything(5, deterministic=False)\n{last}") == [5]
+
+
+def test_jax_is_told_to_be_deterministic_beside_what_the_user_says(tmp_path: Path) -> None:
+    head = fake(tmp_path, "jax", "") + "import os\nos.environ['XLA_FLAGS'] = '--mine'\n"
+    last = "import jax\nprint(json.dumps(os.environ['XLA_FLAGS']))"
+    told = "--mine --xla_gpu_deterministic_ops=true"
+    assert drawn(f"{head}seed_everything(5)\n{last}") == told
+    assert drawn(f"{head}seed_everything(5)\nseed_everything(6)\n{last}") == told
+    assert drawn(f"{head}seed_everything(5, deterministic=False)\n{last}") == "--mine"
+
+
+@pytest.mark.system("torch")
+def test_torch_is_deterministic_unless_the_step_says_otherwise() -> None:
+    text = (
+        "import torch\nprint(json.dumps([torch.rand(2).tolist(), "
+        "torch.are_deterministic_algorithms_enabled()]))"
+    )
+    strict = drawn(f"seed_everything(5)\n{text}")
+    free = drawn(f"seed_everything(5, deterministic=False)\n{text}")
+    assert strict[0] == free[0]
+    assert (strict[1], free[1]) == (True, False)

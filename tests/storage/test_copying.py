@@ -19,6 +19,7 @@ from tests.contracts.store_builders import (
     start,
     verdict,
 )
+from tests.contracts.store_verifications import verification
 from tests.services.postgres import Postgres
 
 from mainspring.records.errors import ConflictError, StoreError
@@ -57,6 +58,7 @@ def fill(store: Store) -> None:
         tx.add_dataset_version(dataset_version(origin=ODD))
         tx.add_model_version(model_version(licence=ODD))
         tx.move_alias(AliasMove(model="bert", alias="prod", number=1, at=1.5))
+        tx.add_verification(verification(where=ODD))
 
 
 def contents(path: Path) -> dict[str, list[tuple[object, ...]]]:

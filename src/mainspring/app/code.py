@@ -196,6 +196,8 @@ class Code:
         options |= {f"output {name}": kind for name, kind in work.outputs.items()}
         if work.options.version is not None:
             options["version"] = work.options.version
+        if not work.options.deterministic:
+            options["deterministic"] = "no"
         return Static(
             code=parts,
             environment=environment,

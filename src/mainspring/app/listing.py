@@ -13,6 +13,7 @@ from mainspring.records.facts import Fact
 from mainspring.records.runs import Run
 from mainspring.records.status import RunStatus
 from mainspring.records.stores import RunFilter
+from mainspring.records.verdicts import Exactness
 from mainspring.records.where import parse_order, parse_where
 
 _AT_WORK = (RunStatus.QUEUED, RunStatus.RUNNING)
@@ -46,18 +47,27 @@ def make_search(where: str | None, order: str | None, want: RunFilter) -> Search
 def _views(project: Project, runs: Sequence[Run]) -> views.RunsView:
     read = project.store.read
     names = [run.id for run in runs]
-    facts, notes = read.facts(names), read.notes(names)
-    found = [_view(project, run, facts[run.id], notes.get(run.id)) for run in runs]
+    facts, notes, verified = read.facts(names), read.notes(names), read.verified(names)
+    found = [
+        _view(project, run, facts[run.id], notes.get(run.id), verified.get(run.id)) for run in runs
+    ]
     return views.RunsView(runs=found)
 
 
 def run_view(project: Project, run: Run) -> views.RunView:
     """Return a run as it is shown."""
     read = project.store.read
-    return _view(project, run, read.facts([run.id])[run.id], read.notes([run.id]).get(run.id))
+    note, verified = read.notes([run.id]).get(run.id), read.verified([run.id]).get(run.id)
+    return _view(project, run, read.facts([run.id])[run.id], note, verified)
 
 
-def _view(project: Project, run: Run, facts: Mapping[str, Fact], note: str | None) -> views.RunView:
+def _view(
+    project: Project,
+    run: Run,
+    facts: Mapping[str, Fact],
+    note: str | None,
+    verified: Exactness | None,
+) -> views.RunView:
     end = run.ended or (time.time() if run.status.value in ("running", "queued") else None)
     return views.RunView(
         id=run.id,
@@ -76,6 +86,7 @@ def _view(project: Project, run: Run, facts: Mapping[str, Fact], note: str | Non
         reason=run.reason,
         sources=run.sources,
         working=run.status in _AT_WORK and project.is_driven(run.id),
+        verified=verified,
         metrics={name: _json_number(fact) for name, fact in _of(facts, "metrics.")},
         data={name: str(fact) for name, fact in _of(facts, "data.")},
         tags={name: str(fact) for name, fact in _of(facts, "tags.")},

@@ -18,11 +18,14 @@ from mainspring.execution.journal import Journal
 from mainspring.records.errors import ProjectError
 from mainspring.records.ports import Capacity, Executor
 from mainspring.records.source import Manifest
+from mainspring.records.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from mainspring.app.code import Code
     from mainspring.execution.executors.local import LocalExecutor
     from mainspring.execution.images import Images
+
+_USUAL = Surroundings()
 
 
 class Project:
@@ -48,9 +51,12 @@ class Project:
         """Open the project that `start` (default: the working directory) lies in."""
         return cls(settings.find_root(start or Path.cwd()))
 
-    def executor(self, *, python: Path | None = None) -> LocalExecutor:
+    def executor(
+        self, *, python: Path | None = None, conditions: Surroundings = _USUAL
+    ) -> LocalExecutor:
         """Return a new executor on this machine, whose steps run in the environment of `python`
-        (default: in this one). Raises EnvironmentBuildError for a Python that can't run them."""
+        (default: in this one), under the `conditions` of an experiment. Raises
+        EnvironmentBuildError for a Python that can't run them."""
         from mainspring.execution.executors.local import LocalExecutor
 
         chosen = self.settings.execution
@@ -61,6 +67,7 @@ class Project:
             start_method=chosen.start,
             containers=self.containers,
             python=python,
+            conditions=conditions,
         )
 
     def capacity(self, executor: Executor) -> Capacity:

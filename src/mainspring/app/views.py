@@ -16,6 +16,7 @@ from mainspring.records.imports import Import
 from mainspring.records.metrics import Medium
 from mainspring.records.runs import Attempt, TaskError, Verdict
 from mainspring.records.sources import Source
+from mainspring.records.verdicts import Exactness, Verification
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +30,7 @@ class RunView(View, frozen=True, kw_only=True):
     interrupted, and `resume` goes on with it. `metrics` are their last values (null for "not a
     number"), `data` the versions that names of data stood for, both as conditions see them;
     `sources` all that datasets and models of the pipeline stood for.
+    `verified` is the last verdict on the whole run.
     """
 
     id: str
@@ -52,6 +54,7 @@ class RunView(View, frozen=True, kw_only=True):
     note: str | None = None
     sources: dict[str, Source] = {}
     environment: str | None = None
+    verified: Exactness | None = None
 
 
 class TaskView(View, frozen=True, kw_only=True):
@@ -134,6 +137,7 @@ class RunDetail(View, frozen=True, kw_only=True):
     `cut` names the lists that go on beyond what is here: at most 100 of `failed`, and 1,000 of
     `metrics`, `media` and `divergences`. `imported` says where a run that was made elsewhere came
     from.
+    `verifications` are the last 20.
     """
 
     run: RunView
@@ -146,6 +150,7 @@ class RunDetail(View, frozen=True, kw_only=True):
     artifacts: list[ArtifactView]
     media: list[Medium]
     divergences: list[DivergenceView]
+    verifications: list[Verification] = []
     cut: list[str] = []
     imported: Import | None = None
     format: str = "mainspring.run/1"

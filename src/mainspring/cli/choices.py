@@ -129,15 +129,23 @@ def pipeline_argument(function: F) -> F:
 
 def parameter_option(function: F) -> F:
     """-p name=value, any number of times."""
+    return _parameters("-p", "--parameter")(function)
+
+
+def changed_parameter_option(function: F) -> F:
+    """--with name=value, any number of times; -p says the same."""
+    return _parameters("-p", "--parameter", "--with")(function)
+
+
+def _parameters(*names: str) -> Callable[[F], F]:
     return click.option(
-        "-p",
-        "--parameter",
+        *names,
         "parameters",
         metavar="NAME=VALUE",
         multiple=True,
         callback=_pairs,
         help="A parameter of the pipeline; may be given many times.",
-    )(function)
+    )
 
 
 def seed_option(function: F) -> F:

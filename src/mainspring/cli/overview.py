@@ -15,6 +15,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "pause": "let the tasks at work end, and start no more",
         "cancel": "stop a run for good",
         "rerun": "run a recorded run again, with changes if wanted",
+        "verify": "make a run again, and say whether it comes out the same",
     },
     "Look": {
         "runs": "list runs, or find some by metrics, parameters, tags",

@@ -5,29 +5,33 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mainspring.records.source import Manifest
 
 if TYPE_CHECKING:
     from mainspring.app.planning import Planned
     from mainspring.app.project import Project
+    from mainspring.records.runs import Run
 
 
 def plan_now(
     project: Project,
     pipeline: str | None,
-    parameters: Mapping[str, str],
+    parameters: Mapping[str, Any],
     *,
     seed: int | None = None,
     force: Iterable[str] = (),
     wanted: Mapping[str, str] = {},
+    again: Run | None = None,
+    start_from: str | None = None,
 ) -> Planned:
     """Return what a run would do now.
 
     The pipeline is imported from a snapshot of the source, so that what is traced is what is
     recorded, whatever an editor writes meanwhile. `wanted` are versions of datasets and models
-    (`datasets.digits` -> `v2`). Raises MainspringError.
+    (`datasets.digits` -> `v2`). `again` is a run whose versions are kept where none is wanted; with
+    `start_from` that task, and all that depends on it, runs again. Raises MainspringError.
     """
     from mainspring.app.pipelines import check_parameters, load_pipeline
     from mainspring.app.planning import make_plan
@@ -38,8 +42,15 @@ def plan_now(
     spec = load_pipeline(project, pipeline, directory)
     values = check_parameters(spec, parameters)
     forced = check_steps(spec, force)
+    if start_from is not None:
+        from mainspring.app.rerun import downstream_of
+
+        forced |= downstream_of(spec, values, start_from)
     project.code(snapshot, manifest)
-    return make_plan(project, spec, snapshot, values, seed=seed, force=forced, wanted=wanted)
+    recorded = {} if again is None else again.sources
+    return make_plan(
+        project, spec, snapshot, values, seed=seed, force=forced, wanted=wanted, recorded=recorded
+    )
 
 
 def import_from(directory: Path, manifest: Manifest, root: Path) -> None:

@@ -10,6 +10,7 @@ from mainspring.app.views import ArtifactView, MetricView, RunDetail, RunView, T
 from mainspring.cli import wording
 from mainspring.cli.screen import Cell, Screen, clean, clean_block
 from mainspring.cli.tree import Entry, fold
+from mainspring.cli.verdict_page import write_verified
 from mainspring.records.imports import Import
 from mainspring.records.metrics import Medium
 from mainspring.records.runs import TaskError, Verdict
@@ -20,6 +21,7 @@ ARTIFACTS_SHOWN = 40
 def write_run(screen: Screen, detail: RunDetail) -> None:
     """Write a run: what it was, its tasks, and what they made."""
     write_head(screen, detail.run, detail.counts, detail.imported)
+    write_verified(screen, detail.verifications)
     screen.line()
     _write_tasks(screen, detail.tasks)
     write_checkpoints(screen, detail.checkpoints)

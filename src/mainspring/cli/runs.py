@@ -10,6 +10,7 @@ import click
 from mainspring.cli import choices, wording
 from mainspring.cli.invocation import Invocation, given, verb
 from mainspring.cli.screen import Cell
+from mainspring.cli.verdict_page import STYLES
 from mainspring.records.status import RunStatus
 
 if TYPE_CHECKING:
@@ -90,16 +91,25 @@ def command(
 
 
 def _rows(runs: Sequence[RunView], fields: Sequence[Field]) -> list[list[Cell]]:
+    checked = any(run.verified for run in runs)
     head = ["RUN", "PIPELINE", "STATUS", "STARTED", "TOOK", *(field.name for field in fields)]
     tags, notes = any(run.tags for run in runs), any(run.note for run in runs)
-    head += ["TAGS"] * tags + ["NOTE"] * notes + ["PARAMETERS"]
+    head += ["VERIFIED"] * checked + ["TAGS"] * tags + ["NOTE"] * notes + ["PARAMETERS"]
     rows = [[Cell(text, "bold") for text in head]]
     for run in runs:
         row = [*_row(run), *(Cell(wording.fact(run, field.name)) for field in fields)]
+        row += [_verified(run)] * checked
         row += [Cell(wording.tags(run.tags), "cyan")] * tags
         row += [Cell(wording.first_line(run.note or ""))] * notes
         rows.append([*row, Cell(wording.settings(run.parameters), "dim")])
     return rows
+
+
+def _verified(run: RunView) -> Cell:
+    if run.verified is None:
+        return Cell("")
+    sign, style = STYLES[run.verified]
+    return Cell(f"{sign} {run.verified.value}", style)
 
 
 def _row(run: RunView) -> list[Cell]:

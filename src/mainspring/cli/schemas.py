@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import msgspec
 
-from mainspring.app import views
+from mainspring.app import verdict_views, views
 from mainspring.app.annotations import AnnotationsView
 from mainspring.app.capsule import views as capsules
 from mainspring.app.data import views as data_views
@@ -52,6 +52,7 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "export": capsules.ExportView,
     "import": capsules.ImportView,
     "keys": capsules.KeysView,
+    "verification": verdict_views.VerificationView,
     "error": ErrorView,
 }
 

@@ -1,4 +1,4 @@
-"""Conditions taken apart and put together: `and`, `not`, and what may be a truth value."""
+"""Surroundings taken apart and put together: `and`, `not`, and what may be a truth value."""
 
 from __future__ import annotations
 

@@ -36,6 +36,7 @@ class RunOptions(TypedDict, total=False):
     join: bool
     impure: Literal["record", "ok"]
     environment: str | None
+    deterministic: bool
 
 
 class StepOptions(RunOptions, total=False):
@@ -233,4 +234,5 @@ _READERS: dict[str, Callable[[str, Any, str], Any]] = {
     "join": _flag,
     "impure": _impure,
     "environment": _environment,
+    "deterministic": _flag,
 }

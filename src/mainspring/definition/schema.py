@@ -36,6 +36,7 @@ class Run(Site, kw_only=True):
     join: bool = False
     impure: Literal["record", "ok"] = "record"
     environment: str | None = None
+    deterministic: bool = True
 
 
 class Step(Run, kw_only=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import os
+import re
 import signal
 import traceback
 from types import TracebackType
@@ -77,9 +78,14 @@ def _words(error: BaseException, order: Order) -> tuple[str, str, str]:
         return kind, "the step was interrupted", ""
     if isinstance(error, ModuleNotFoundError):
         return kind, _text(error), "is it installed, or is its file left out of the project?"
-    return kind, _text(error), ""
+    text = _text(error)
+    return kind, text, _LIKE_IT_OR_NOT if _NO_SUCH_ALGORITHM.search(text) else ""
 
 
+_NO_SUCH_ALGORITHM = re.compile(r"does not have a deterministic implementation|op.determinism")
+_LIKE_IT_OR_NOT = (
+    "`@step(deterministic=False)` allows it; the result may then differ from run to run"
+)
 _MORE_MEMORY = "raise the step's memory=..., or have it hold less at once"
 
 

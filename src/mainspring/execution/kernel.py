@@ -45,7 +45,7 @@ def _serve(setting: Setting, recorder: reads.Recorder) -> None:
     app.initialize([*sys.argv[1:], "--HistoryManager.enabled=False"])
     recorder.forked()  # notes are left in a file for the worker
     limit = limit_threads(setting.order.threads)
-    seed_everything(setting.order.seed)
+    seed_everything(setting.order.seed, deterministic=setting.order.deterministic)
     drawn = random.getstate()
 
     def before(*_: object) -> None:

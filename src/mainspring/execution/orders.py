@@ -36,6 +36,7 @@ def make_order(run: Run, task: Task, node: GraphNode, keyed: Keyed, grant: Grant
         timeout=work.options.timeout,
         env=work.options.env,
         lock=keyed.lock,
+        deterministic=work.options.deterministic,
     )
 
 

@@ -28,18 +28,22 @@ _WORD = 2**32
 _EXPLICIT = 2**64  # a seed that a person wrote; what the system draws has 128 bits
 
 
-def seed_everything(seed: int, generators: Iterable[tuple[str, Any]] = ()) -> None:
-    """Seed `random`, and numpy and torch now or when they are imported; then `generators`."""
+def seed_everything(
+    seed: int, generators: Iterable[tuple[str, Any]] = (), *, deterministic: bool = True
+) -> None:
+    """Seed `random`, and numpy, torch and TensorFlow now or when they are imported; then
+    `generators`. `deterministic` has torch, TensorFlow and JAX keep to algorithms that give the
+    same bits each time."""
     random.seed(seed)
     sys.meta_path[:] = [f for f in sys.meta_path if not isinstance(f, _SeedOnImport)]
-    late: dict[str, Callable[[int], None]] = {}
+    late: dict[str, Callable[[int, bool], None]] = {}
     for module, sow in _LIBRARIES.items():
         if module in sys.modules:
-            sow(seed)
+            sow(seed, deterministic)
         else:
             late[module] = sow
     if late:
-        sys.meta_path.insert(0, _SeedOnImport(seed, late))
+        sys.meta_path.insert(0, _SeedOnImport(seed, deterministic, late))
     for name, generator in generators:
         _reseed(generator, derived(seed, name))
 
@@ -80,27 +84,56 @@ def _reseed(generator: Any, seed: int) -> None:
     bits.state = type(bits)(seed).state
 
 
-def _seed_numpy(seed: int) -> None:
+def _seed_numpy(seed: int, deterministic: bool) -> None:
+    del deterministic  # it knows nothing else
     # Not as an attribute of numpy, which it becomes only after its import.
     generators: Any = sys.modules["numpy.random"]
     generators.seed(seed % _WORD)
 
 
-def _seed_torch(seed: int) -> None:
+def _seed_torch(seed: int, deterministic: bool) -> None:
     torch: Any = sys.modules["torch"]
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.manual_seed(seed)
-    torch.use_deterministic_algorithms(True)
+    if deterministic:
+        # cuBLAS reads it when CUDA is first used.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.backends.cudnn.benchmark = False
+        torch.use_deterministic_algorithms(True)
 
 
-_LIBRARIES: dict[str, Callable[[int], None]] = {"numpy.random": _seed_numpy, "torch": _seed_torch}
+def _seed_tensorflow(seed: int, deterministic: bool) -> None:
+    tensorflow: Any = sys.modules["tensorflow"]
+    tensorflow.random.set_seed(seed % _WORD)
+    if deterministic:
+        tensorflow.config.experimental.enable_op_determinism()
+
+
+def _set_up_jax(seed: int, deterministic: bool) -> None:
+    """JAX has no generator of its own to seed: a step makes its keys from `mainspring.rng()`."""
+    del seed
+    flags = os.environ.get("XLA_FLAGS", "")
+    if deterministic and _XLA not in flags:
+        # XLA reads it when a backend is first used.
+        os.environ["XLA_FLAGS"] = f"{flags} --{_XLA}=true".lstrip()
+
+
+_XLA = "xla_gpu_deterministic_ops"
+_LIBRARIES: dict[str, Callable[[int, bool], None]] = {
+    "numpy.random": _seed_numpy,
+    "torch": _seed_torch,
+    "tensorflow": _seed_tensorflow,
+    "jax": _set_up_jax,
+}
 
 
 class _SeedOnImport:
     """A finder that seeds a library at the end of its import."""
 
-    def __init__(self, seed: int, late: dict[str, Callable[[int], None]]) -> None:
+    def __init__(
+        self, seed: int, deterministic: bool, late: dict[str, Callable[[int, bool], None]]
+    ) -> None:
         self._seed = seed
+        self._deterministic = deterministic
         self._late = late
 
     def find_spec(
@@ -111,13 +144,13 @@ class _SeedOnImport:
         spec = importlib.util.find_spec(name) if sow else None
         if sow is None or spec is None or spec.loader is None:
             return None
-        loader, seed = spec.loader, self._seed
+        loader, seed, deterministic = spec.loader, self._seed, self._deterministic
         load = loader.exec_module
 
         def exec_module(module: ModuleType) -> None:
             del cast(Any, loader).exec_module
             load(module)
-            sow(seed)
+            sow(seed, deterministic)
 
         # On the instance: whoever asks for the loader's type still sees the real one.
         cast(Any, loader).exec_module = exec_module

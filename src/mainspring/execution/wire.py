@@ -15,6 +15,7 @@ import msgspec
 from mainspring.records.environments import Lock
 from mainspring.records.ports import BlobPlace
 from mainspring.records.runs import Order, TaskError
+from mainspring.records.surroundings import Surroundings
 
 _LENGTH = struct.Struct("!Q")
 PACKET = 128 * 1024
@@ -43,6 +44,7 @@ class Boot(msgspec.Struct, frozen=True, kw_only=True, tag="boot"):
     fork: bool = True
     access: dict[str, str] = {}
     lock: Lock | None = None
+    conditions: Surroundings = Surroundings()
 
     def __repr__(self) -> str:
         return f"Boot(snapshot={self.snapshot!r}, fork={self.fork})"

@@ -66,6 +66,10 @@ def settle_in(boot: Boot) -> Site:
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     sys.dont_write_bytecode = True
     os.environ.update(boot.env)
+    if not boot.conditions.usual:
+        from mainspring.execution import experiments
+
+        experiments.arrange(boot.conditions, boot.home)
     blobs = open_blobs(boot.blobs, boot.access)
     return move_in(
         boot, blobs, os.path.realpath(materialise(boot.snapshot, Path(boot.home), blobs))
@@ -245,7 +249,7 @@ def _called(
         site.blobs,
     )
     limit = limit_threads(order.threads)
-    seed_everything(order.seed, site.generators)
+    seed_everything(order.seed, site.generators, deterministic=order.deterministic)
     with recorder:
         value = definition.invoke(arguments, literals=literals)
         parts = definition.split(value)

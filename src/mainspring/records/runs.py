@@ -142,6 +142,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     timeout: float | None = None
     env: tuple[str, ...] = ()
     lock: Lock | None = None
+    deterministic: bool = True
 
 
 class Read(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

@@ -23,6 +23,7 @@ class Options(
 
     `environment` is a path in the project: a lock, or a folder with one, from which the step's own
     environment is built; or a Dockerfile, in whose image a Python step runs.
+    Without `deterministic`, libraries may use algorithms that give other bits each time.
     """
 
     cpus: float = 1.0
@@ -39,6 +40,7 @@ class Options(
     join: bool = False
     impure: Literal["record", "ok"] = "record"
     environment: str | None = None
+    deterministic: bool = True
 
 
 class Parameter(

@@ -19,6 +19,7 @@ from mainspring.records.plan import Cached
 from mainspring.records.runs import Attempt, Outcome, Run, Task, TaskError, Verdict
 from mainspring.records.source import Static
 from mainspring.records.status import RunStatus, TaskStatus, Wish
+from mainspring.records.verdicts import VerificationReader, VerificationWriter
 
 
 class NewTask(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +85,7 @@ class History(Protocol):
         ...
 
 
-class Transaction(History, DatasetWrites, ModelWrites, ImportWrites, Protocol):
+class Transaction(History, DatasetWrites, ModelWrites, ImportWrites, VerificationWriter, Protocol):
     """One atomic set of changes. Times are seconds since the epoch."""
 
     def add_run(self, run: Run, spec: bytes) -> None: ...
@@ -269,7 +270,7 @@ class Mentioned(msgspec.Struct, frozen=True, kw_only=True):
     sources: list[tuple[str, str]]
 
 
-class Reader(History, DatasetReads, ModelReads, ImportReads, Protocol):
+class Reader(History, DatasetReads, ModelReads, ImportReads, VerificationReader, Protocol):
     """Everything that is asked of the past, outside of a transaction."""
 
     def run(self, run: str) -> Run: ...

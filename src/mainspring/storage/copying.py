@@ -26,12 +26,13 @@ TABLES = (  # each after those that it refers to
     "specs", "statics", "runs", "tasks", "edges", "attempts", "artifacts", "results",
     "divergences", "expected", "decisions", "series", "points", "media", "facts", "notes",
     "datasets", "dataset_versions", "models", "model_versions", "model_aliases", "imports",
+    "verifications",
 )  # fmt: skip
 BATCH = 1_000
 _PATIENCE = 5.0
 _BY_ID = (
     "results", "divergences", "decisions", "series", "media", "dataset_versions", "model_versions",
-    "model_aliases",
+    "model_aliases", "verifications",
 )  # fmt: skip
 _NUMBERED = {
     "runs": "number",

@@ -19,6 +19,7 @@ _GROUPS = (
     ("tasks", "queue"), ("tasks",), ("runs",), ("results",), ("attempts",), ("decisions",),
     ("metrics",), ("integrity",), ("sweep",), ("metrics", "facts"),
     ("imports",),
+    ("verifications",),
 )  # fmt: skip
 _TOKEN = re.compile(r"'(?:[^']|'')*'|::|\?|:([a-z_]+)|%")
 ESCAPE = "\uf8fe"  # of the private use area: text that has it is escaped too

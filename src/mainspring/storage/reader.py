@@ -16,6 +16,7 @@ from mainspring.storage.search import SearchReader
 from mainspring.storage.statements import statements
 from mainspring.storage.sweep import SweepReader
 from mainspring.storage.tasks import TaskReader
+from mainspring.storage.verifications import VerificationReader
 
 _DIGESTS = (
     statements("runs")["snapshots"],
@@ -41,6 +42,7 @@ class StoreReader(
     FactReader,
     SearchReader,
     ImportReader,
+    VerificationReader,
 ):
     """Reads what is committed (records.stores.Reader, all but `version`)."""
 

@@ -17,6 +17,7 @@ from mainspring.storage.results import ResultWriter
 from mainspring.storage.runs import RunWriter
 from mainspring.storage.sessions import ChangeSession
 from mainspring.storage.tasks import TaskWriter
+from mainspring.storage.verifications import VerificationWriter
 
 
 class StoreTransaction(
@@ -32,6 +33,7 @@ class StoreTransaction(
     DatasetWriter,
     ModelWriter,
     ImportWriter,
+    VerificationWriter,
 ):
     """One atomic set of changes (records.stores.Transaction)."""
 

@@ -14,6 +14,7 @@ from mainspring.records.plan import Cached
 from mainspring.records.runs import Attempt, Run, Task, Verdict
 from mainspring.records.status import TaskStatus
 from mainspring.records.stores import KeyParts, Mentioned, RunFilter
+from mainspring.records.verdicts import Exactness, Verification
 from mainspring.storage.runs import no_latest, pick_run
 from mainspring.storage.tasks import no_path
 from mainspring.testing.datasets import MemoryDatasets
@@ -152,6 +153,13 @@ class MemoryReader(MemoryHistory, MemoryFacts, MemoryDatasets, MemoryModels):
 
     def all_verdicts(self) -> list[Verdict]:
         return [verdict for _, verdict in self._now().verdicts]
+
+    def verifications(self, run: str) -> list[Verification]:
+        return [found for found in self._now().verifications if found.run == run]
+
+    def verified(self, runs: Sequence[str]) -> dict[str, Exactness]:
+        found = (one for one in self._now().verifications if not one.only)
+        return {one.run: one.verdict for one in found if one.run in runs}
 
     def divergences(self, run: str) -> list[tuple[str, str, str]]:
         return [(task, out, src) for r, task, out, src in self._now().divergences if r == run]

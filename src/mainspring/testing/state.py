@@ -20,6 +20,7 @@ from mainspring.records.runs import Attempt, Run, Task, Verdict
 from mainspring.records.source import Static
 from mainspring.records.status import TASK_SETTLED, AttemptStatus, TaskStatus
 from mainspring.records.stores import KeyParts, Upstream
+from mainspring.records.verdicts import Verification
 from mainspring.storage.runs import no_run
 from mainspring.storage.tasks import no_task
 
@@ -63,6 +64,8 @@ class State:
     )
     notes: dict[str, str] = field(default_factory=dict[str, str])
     imports: dict[str, Import] = field(default_factory=dict[str, Import])
+    verifications: list[Verification] = field(default_factory=list[Verification])
+    verified: int = 0
 
     commits: int = 0
 

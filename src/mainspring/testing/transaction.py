@@ -22,6 +22,7 @@ from mainspring.records.status import (
     Wish,
 )
 from mainspring.records.stores import NewTask, Upstream
+from mainspring.records.verdicts import Verification
 from mainspring.storage.decisions import chain_of, linked
 from mainspring.storage.results import comparable, differing
 from mainspring.testing.datasets import MemoryDatasetChanges
@@ -134,6 +135,13 @@ class MemoryTransaction(MemoryQueue, MemoryAnnotations, MemoryDatasetChanges, Me
         self._state.verdicts.append((chain, link))
         return link
 
+    def add_verification(self, verification: Verification) -> int:
+        state = self._state
+        state.run(verification.run)
+        state.verified += 1
+        state.verifications.append(msgspec.structs.replace(verification, id=state.verified))
+        return state.verified
+
     def add_points(
         self, run: str, task: int, attempt: str, points: Sequence[Point], offset: int
     ) -> None:
@@ -184,6 +192,7 @@ class MemoryTransaction(MemoryQueue, MemoryAnnotations, MemoryDatasetChanges, Me
         state.series = {name: points for name, points in state.series.items() if name[0] != run}
         state.media = [row for row in state.media if row[0] != run]
         state.imports.pop(run, None)
+        state.verifications = [one for one in state.verifications if one.run != run]
 
 
 def _task_of(task: int, run: str, new: NewTask) -> Task:

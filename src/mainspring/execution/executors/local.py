@@ -23,9 +23,11 @@ from mainspring.records.notebook import is_notebook
 from mainspring.records.ports import BlobPlace, Capacity
 from mainspring.records.runs import Order, Outcome, TaskError, Usage
 from mainspring.records.status import AttemptStatus
+from mainspring.records.surroundings import Surroundings
 
 StartMethod = Literal["zygote", "spawn"]
 _CONTAINED = ("mainspring.execution.contained", "docker")  # what a container's worker needs
+_USUAL = Surroundings()
 _LOOK = 0.1  # seconds between two looks at memory, or at an attempt that can't be watched
 
 
@@ -40,8 +42,8 @@ class LocalExecutor:
     `slots` is how many attempts are meant to run at once (default: one per core). With
     start_method "spawn" every attempt is a fresh interpreter that has imported the project anew.
     `containers` is the engine for those that run in an image ("": the environment says). `python`
-    is the one that runs steps: by default, the one that runs now. Raises EnvironmentBuildError for
-    one that can't.
+    is the one that runs steps: by default, the one that runs now. `conditions` are those of an
+    experiment. Raises EnvironmentBuildError for a Python that can't run steps.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class LocalExecutor:
         environment: Mapping[str, str] | None = None,
         containers: str = "",
         python: Path | None = None,
+        conditions: Surroundings = _USUAL,
     ) -> None:
         self._containers = containers
         self._home = Path(os.path.realpath(home))
@@ -73,6 +76,7 @@ class LocalExecutor:
             watch=self._watch,
             owner=self,
             interpreter=_interpreter(python, self._home, blobs.place),
+            conditions=conditions,
         )
 
     # The port

@@ -24,12 +24,14 @@ from mainspring.execution.interpreters import Interpreter, builder
 from mainspring.records.environments import Lock
 from mainspring.records.ports import BlobPlace
 from mainspring.records.runs import TaskError
+from mainspring.records.surroundings import Surroundings
 from mainspring.storage.places import access_to
 
 Link = ZygoteLink[Attempt]
 Key = tuple[str, tuple[str, ...], tuple[tuple[str, str], ...], str]
 _ZYGOTES = 4
 _CRASHES = 3
+_USUAL = Surroundings()
 _SLOWER = "every task starts a fresh interpreter, which is slower"
 
 
@@ -66,7 +68,9 @@ class Pool:
         watch: Watch,
         owner: Owner,
         interpreter: Interpreter,
+        conditions: Surroundings = _USUAL,
     ) -> None:
+        self._conditions = conditions
         self._interpreter = interpreter
         self._home = home
         self._blobs = blobs
@@ -185,6 +189,7 @@ class Pool:
             fork=self._fork and snapshot not in self._fresh,
             access=access_to(self._blobs, os.environ),
             lock=lock,
+            conditions=self._conditions,
         )
         log = self._home / "zygotes" / f"{snapshot.rpartition(':')[2][:16]}.log"
         start = self._interpreter.zygote(os.environ) if lock is None else builder(os.environ)

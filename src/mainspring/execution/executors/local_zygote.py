@@ -37,7 +37,7 @@ class ZygoteLink(Generic[T]):
         self._out: deque[bytes] = deque()
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
-            self.pid = _start(theirs, log, start)
+            self.pid = _start(theirs, log, start, boot.conditions.hash_seed)
         finally:
             theirs.close()
         self.control.setblocking(False)
@@ -119,7 +119,7 @@ def _fresh(boot: wire.Boot) -> wire.Boot:
     return msgspec.structs.replace(boot, fork=False)
 
 
-def _start(control: socket.socket, log: Path, start: Start) -> int:
+def _start(control: socket.socket, log: Path, start: Start, hash_seed: int) -> int:
     log.parent.mkdir(parents=True, exist_ok=True)
     write = os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_APPEND
     fd = control.fileno()
@@ -131,7 +131,7 @@ def _start(control: socket.socket, log: Path, start: Start) -> int:
         return os.posix_spawn(
             start.words[0],
             start.words,
-            start.environment,
+            {**start.environment, "PYTHONHASHSEED": str(hash_seed)},
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
                 (os.POSIX_SPAWN_OPEN, 1, str(log), write, 0o644),
