@@ -12,6 +12,7 @@ NAMES = {
     "MainspringError", "Run", "__version__", "checkpoint", "command", "container", "context",
     "figure", "init", "log", "notebook", "output", "pipeline", "repeat", "rng", "runs", "step",
     "stored_as", "table", "when", "workdir",
+    "Dataset", "Model",
 }  # fmt: skip
 REFERENCE = Path(__file__).parents[1] / "docs/reference/python.md"
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from mainspring.definition.notebook import notebook as notebook
     from mainspring.definition.pipeline import pipeline as pipeline
     from mainspring.definition.repeat import repeat as repeat
+    from mainspring.definition.sources import Dataset as Dataset
+    from mainspring.definition.sources import Model as Model
     from mainspring.definition.step import step as step
     from mainspring.execution.exchange import output as output
     from mainspring.execution.telemetry import context as context
@@ -36,7 +38,9 @@ __version__ = "0.1.0"
 # is one line here, one import above (for type checkers), and one section in
 # docs/reference/python.md.
 _PUBLIC = {
+    "Dataset": "mainspring.definition.sources:Dataset",
     "MainspringError": "mainspring.records.errors:MainspringError",
+    "Model": "mainspring.definition.sources:Model",
     "Run": "mainspring.app.handle:Run",
     "checkpoint": "mainspring.definition.checkpoint:checkpoint",
     "command": "mainspring.definition.command:command",
@@ -59,7 +63,9 @@ _PUBLIC = {
 }
 
 __all__ = [
+    "Dataset",
     "MainspringError",
+    "Model",
     "Run",
     "__version__",
     "checkpoint",

@@ -7,6 +7,7 @@ import msgspec
 from mainspring.records.artifacts import ArtifactRef
 from mainspring.records.datasets import DatasetVersion
 from mainspring.records.metrics import Medium
+from mainspring.records.models import ModelVersion
 from mainspring.records.plan import Cached
 from mainspring.records.runs import Attempt, Outcome, Run, Usage, Verdict
 from mainspring.records.source import CodePart, Static
@@ -145,5 +146,22 @@ def dataset_version(digest: str = "1", **more: object) -> DatasetVersion:
         files=3,
         size=2**40,
         origin="data/digits",
+    )
+    return msgspec.structs.replace(made, **more)
+
+
+def model_version(digest: str = "1", **more: object) -> ModelVersion:
+    made = ModelVersion(
+        model="bert",
+        digest=f"blake3:{digest}",
+        ref=ArtifactRef(
+            digest=f"blake3:model-{digest}", size=70, format="directory", type="pathlib.Path"
+        ),
+        created=200.5,
+        files=2,
+        size=2**41,
+        licence="Apache-2.0",
+        origin="models/bert",
+        digests=(f"sha256:{digest}",),
     )
     return msgspec.structs.replace(made, **more)

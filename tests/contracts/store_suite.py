@@ -14,6 +14,7 @@ from tests.contracts.store_datasets import DatasetContract
 from tests.contracts.store_facts import FactContract
 from tests.contracts.store_history import HistoryContract, MetricContract
 from tests.contracts.store_imports import ImportContract
+from tests.contracts.store_models import ModelContract
 from tests.contracts.store_queue import QueueContract
 from tests.contracts.store_records import RunContract, TransactionContract
 from tests.contracts.store_search import SearchContract
@@ -31,6 +32,7 @@ class StoreSuite(
     FactContract,
     SearchContract,
     DatasetContract,
+    ModelContract,
     ImportContract,
 ):
     @pytest.fixture

@@ -37,7 +37,7 @@ def resolve(lab: Lab, text: str, *nodes: Any, **done: Any) -> Input:
     plain = [step(name) for name in done if name not in known]
     graph = flatten(spec(*plain, *nodes, step("use", x=text)), {})
     upstream = {name: lab.settled(value) for name, value in done.items()}
-    resolver = Resolver(upstream.__getitem__, lab.artifacts, graph.nodes.get)
+    resolver = Resolver(upstream.__getitem__, lab.artifacts, graph)
     return resolver.input(graph.nodes["use"].bindings["x"])
 
 
@@ -118,7 +118,7 @@ def test_a_groups_class_is_rebuilt(lab: Lab) -> None:
     body = spec(step("a"), outputs={"x": "${{ steps.a }}", "y": 2}, bundle="m:Pair")
     graph = flatten(spec(group("g", body), step("use", x="${{ steps.g }}")), {})
     upstream = {"g/a": lab.settled(model())}
-    resolver = Resolver(upstream.__getitem__, lab.artifacts, graph.nodes.get)
+    resolver = Resolver(upstream.__getitem__, lab.artifacts, graph)
     made = resolver.input(graph.nodes["use"].bindings["x"])
     assert made == Bundle(type="m:Pair", items={"x": Stored(ref=model()), "y": Literal(value=2)})
 
@@ -128,7 +128,7 @@ def test_a_users_dict_is_never_taken_for_a_bundle(lab: Lab) -> None:
     graph = flatten(
         spec(step("use", x="${{ parameters.p }}"), parameters={"p": Parameter()}), {"p": value}
     )
-    resolver = Resolver({}.__getitem__, lab.artifacts, graph.nodes.get)
+    resolver = Resolver({}.__getitem__, lab.artifacts, graph)
     assert resolver.input(graph.nodes["use"].bindings["x"]) == Literal(value=value)
 
 

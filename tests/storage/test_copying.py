@@ -13,6 +13,7 @@ from tests.contracts.store_builders import (
     cached,
     dataset_version,
     figure,
+    model_version,
     new,
     outcome,
     start,
@@ -22,6 +23,7 @@ from tests.services.postgres import Postgres
 
 from mainspring.records.errors import ConflictError, StoreError
 from mainspring.records.metrics import Point
+from mainspring.records.models import AliasMove
 from mainspring.records.stores import Store
 from mainspring.storage.copying import TABLES, copy_store
 from mainspring.storage.postgres import PostgresStore
@@ -53,6 +55,8 @@ def fill(store: Store) -> None:
         tx.add_dataset_version(dataset_version("2", rows=3, pinned=True))
         tx.delete_dataset_version("digits", 1)
         tx.add_dataset_version(dataset_version(origin=ODD))
+        tx.add_model_version(model_version(licence=ODD))
+        tx.move_alias(AliasMove(model="bert", alias="prod", number=1, at=1.5))
 
 
 def contents(path: Path) -> dict[str, list[tuple[object, ...]]]:
@@ -84,6 +88,8 @@ def test_there_and_back_again(tmp_path: Path, postgres: Postgres) -> None:
             tx.add_verdict(verdict(run="r3"))
             tx.add_result(cached(run="r3"))
             assert tx.add_dataset_version(dataset_version()).number == 4
+            assert tx.add_model_version(model_version()).number == 2
+            tx.move_alias(AliasMove(model="bert", alias="prod", number=2, at=2.5))
     finally:
         copied.close()
 

@@ -95,7 +95,8 @@ def _planned(project: Project, pipeline: Pipeline[..., Any], parameters: dict[st
         spec = pipeline.spec
         manifest, snapshot = project.snapshot(made=source.cell_modules(spec, main))
     project.code(snapshot, manifest)
-    return make_plan(project, spec, snapshot, check_parameters(spec, parameters))
+    values = check_parameters(spec, parameters)
+    return make_plan(project, spec, snapshot, values, wanted=pipeline.wanted)
 
 
 def _run(project: Project, planned: Planned, watch: Watch | None) -> Run[Any]:

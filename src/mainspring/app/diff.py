@@ -36,6 +36,7 @@ def compare(project: Project, before: Run, after: Run) -> views.DiffView:
         before=run_view(project, before),
         after=run_view(project, after),
         parameters=list(_changes(before.parameters, after.parameters)),
+        sources=list(_changes(_versions(before), _versions(after))),
         source=list(_source(project, before.snapshot, after.snapshot)),
         environment=list(_changes(_environment(keys[0]), _environment(keys[1]))),
         tasks=list(_tasks(project, before, after, keys)),
@@ -62,6 +63,10 @@ def _how(name: Hashable, before: Mapping[Any, Any], after: Mapping[Any, Any]) ->
 def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[views.ChangeView]:
     for name, old, new in _pairs(before, after):
         yield views.ChangeView(name=name, how=_how(name, before, after), before=old, after=new)
+
+
+def _versions(run: Run) -> dict[str, str]:
+    return {key: f"{source.version} {source.digest}" for key, source in run.sources.items()}
 
 
 def _key_parts(project: Project, run: Run) -> dict[str, KeyParts]:

@@ -156,14 +156,14 @@ class Run(Generic[R]):
         """The pipeline's outputs by name, as values. Raises RunFailedError."""
         self.raise_for_status()
         record = self.project.store.read.run(self.id)
-        graph = RunGraph(load_spec(self.project, record), record.parameters).graph
+        graph = RunGraph(load_spec(self.project, record), record.parameters, record.sources).graph
         tasks = {task.path: task for task in self.project.store.read.top_tasks(self.id)}
 
         def upstream(path: str) -> Upstream:
             task = tasks[path]
             return Upstream(status=task.status, outputs=self.project.store.read.outputs(task.id))
 
-        resolver = Resolver(upstream, self.project.artifacts, graph.nodes.get)
+        resolver = Resolver(upstream, self.project.artifacts, graph)
         work = self.project.home / "cache" / "opened" / self.id
 
         def load(stored: Stored) -> Any:

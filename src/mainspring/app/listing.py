@@ -74,6 +74,7 @@ def _view(project: Project, run: Run, facts: Mapping[str, Fact], note: str | Non
         seconds=end - run.created if end else None,
         parent=run.parent,
         reason=run.reason,
+        sources=run.sources,
         working=run.status in _AT_WORK and project.is_driven(run.id),
         metrics={name: _json_number(fact) for name, fact in _of(facts, "metrics.")},
         data={name: str(fact) for name, fact in _of(facts, "data.")},

@@ -19,6 +19,7 @@ from mainspring.definition.assignability import has_odd_float
 from mainspring.definition.literals import plain
 from mainspring.definition.locations import of_error, set_root
 from mainspring.definition.pipeline import Pipeline
+from mainspring.definition.sources import Sourced
 from mainspring.records.errors import DefinitionError, MainspringError, ParameterError, ProjectError
 from mainspring.records.spec import PipelineSpec
 
@@ -119,7 +120,7 @@ def import_module(name: str) -> Any:
     except (Exception, SystemExit) as error:
         raise _import_fault(name, error) from None
     finally:
-        Pipeline.runner = before
+        Pipeline.runner, Sourced.forbidden = before, ""
 
 
 def _import_fault(name: str, error: BaseException) -> DefinitionError:

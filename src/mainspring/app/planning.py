@@ -9,11 +9,13 @@ from typing import Any
 import msgspec
 
 from mainspring.app.project import Project
+from mainspring.app.sources import check_uses, compare, resolve
 from mainspring.planning.build import Frame, build
 from mainspring.planning.decide import Context
 from mainspring.records.canonical import digest_bytes
 from mainspring.records.notebook import is_notebook
 from mainspring.records.plan import Choice, Plan
+from mainspring.records.sources import Source
 from mainspring.records.spec import CommandNode, GroupNode, PipelineSpec, RepeatNode, StepNode
 from mainspring.records.stores import History
 
@@ -43,11 +45,15 @@ def make_plan(
     *,
     seed: int | None = None,
     force: Iterable[str] = (),
+    wanted: Mapping[str, str] = {},
+    recorded: Mapping[str, Source] = {},
 ) -> Planned:
     """Return what a run of `spec` would do now, from the given source snapshot.
 
     `parameters` are complete and checked. `force` names steps that must run again; what depends
-    on them follows by its own key. Raises DefinitionError.
+    on them follows by its own key. Datasets and models are resolved here, once: to the versions
+    that are `wanted` (`datasets.digits` -> `v2`), `recorded` of an earlier run, or newest. Raises
+    DefinitionError, NotFoundError, BlobError.
     """
     data = _encode(spec)
     run_seed = project.settings.execution.seed if seed is None else seed
@@ -56,7 +62,14 @@ def make_plan(
     )
     for work in work_of(spec):  # a bad lock is found now, not when its step is reached
         context.lock(work)
-    frame = Frame(spec=digest_bytes(data), snapshot=snapshot, parameters=dict(parameters))
+    sources = resolve(project, spec, wanted, recorded)
+    check_uses(project, spec, parameters, sources)
+    frame = Frame(
+        spec=digest_bytes(data),
+        snapshot=snapshot,
+        parameters=dict(parameters),
+        sources=sources,
+    )
     plan = build(spec, frame, context)
     return Planned(plan=plan, spec=spec, spec_bytes=data, context=context)
 
@@ -82,6 +95,7 @@ def make_context(
         class_digest=code.class_digest,
         now=time.time,
         force=force,
+        compare=lambda before, after: compare(project, before, after),
         lock=code.lock,
     )
 

@@ -22,8 +22,10 @@ def rerun(
     parameters: Mapping[str, Any] | None = None,
     start_from: str | None = None,
     seed: int | None = None,
+    wanted: Mapping[str, str] = {},
 ) -> Planned:
-    """Return the plan of a new run: same source snapshot, parameters and seed, with changes.
+    """Return the plan of a new run: same source snapshot, parameters, seed and versions of
+    datasets and models, with changes.
 
     With `start_from`, that task and all that depends on it run again whatever the cache says.
     Raises NotFoundError for a task that the run has not.
@@ -38,6 +40,8 @@ def rerun(
         values,
         seed=run.seed if seed is None else seed,
         force=force,
+        wanted=wanted,
+        recorded=run.sources,
     )
 
 

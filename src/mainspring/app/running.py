@@ -52,6 +52,7 @@ def create_run(project: Project, planned: Planned, *, parent: str | None = None)
         created=now,
         parent=parent,
         forced=tuple(sorted(planned.context.force)),
+        sources=plan.sources,
         environment=record(project, code, used),
     )
     nodes = RunGraph(planned.spec, plan.parameters).graph.nodes
@@ -193,7 +194,7 @@ def load_context(project: Project, run: Run, tx: Transaction) -> RunContext:
     spec = load_spec(project, run)
     forced = frozenset(run.forced)
     context = make_context(project, run.pipeline, run.snapshot, run.seed, tx, forced)
-    return RunContext(run, RunGraph(spec, run.parameters), context)
+    return RunContext(run, RunGraph(spec, run.parameters, run.sources), context)
 
 
 def load_spec(project: Project, run: Run) -> PipelineSpec:

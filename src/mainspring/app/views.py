@@ -14,6 +14,7 @@ from mainspring.records.artifacts import ArtifactRef
 from mainspring.records.imports import Import
 from mainspring.records.metrics import Medium
 from mainspring.records.runs import Attempt, TaskError, Verdict
+from mainspring.records.sources import Source
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +27,7 @@ class RunView(View, frozen=True, kw_only=True):
     `working` says whether a live engine works on it: a run that is `running` but not working was
     interrupted, and `resume` goes on with it. `metrics` are their last values (null for "not a
     number"), `data` the versions that names of data stood for, both as conditions see them.
+    `sources` are the versions of datasets and models that it used, by the names in the pipeline.
     """
 
     id: str
@@ -47,6 +49,7 @@ class RunView(View, frozen=True, kw_only=True):
     data: dict[str, str] = {}
     tags: dict[str, str] = {}
     note: str | None = None
+    sources: dict[str, Source] = {}
     environment: str | None = None
 
 
@@ -233,8 +236,8 @@ class ArtifactDiffView(View, frozen=True, kw_only=True):
 
 
 class DiffView(View, frozen=True, kw_only=True):
-    """`mainspring diff`: each list names what differs. `cut` names lists of which only the first
-    1,000 are here."""
+    """`mainspring diff`: each list names what differs, `sources` of datasets and models the
+    versions (and digests). `cut` names lists of which only the first 1,000 are here."""
 
     before: RunView
     after: RunView
@@ -245,13 +248,15 @@ class DiffView(View, frozen=True, kw_only=True):
     metrics: list[MetricDiffView]
     artifacts: list[ArtifactDiffView]
     cut: list[str] = []
+    sources: list[ChangeView] = []
     format: str = "mainspring.diff/1"
 
     @property
     def differ(self) -> bool:
         """Whether anything does."""
         lists = (self.parameters, self.source, self.environment, self.tasks, self.metrics)
-        return any(lists) or bool(self.artifacts) or self.before.seed != self.after.seed
+        more = self.artifacts or self.sources
+        return any(lists) or bool(more) or self.before.seed != self.after.seed
 
 
 class ArtifactsView(View, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mainspring.app import views
 from mainspring.app.project import Project
 from mainspring.app.showing import task_view
+from mainspring.app.sources import compare
 from mainspring.planning.explain import differences
 from mainspring.records.errors import NotFoundError
 from mainspring.records.runs import Run, Task
@@ -31,7 +32,11 @@ def explain(project: Project, run: Run, path: str) -> views.WhyView:
         reason=task.reason or _stopped_by(task),
         source=task.source,
         compared=f"{before.run}/{before.path}" if before else None,
-        differences=differences(before, parts) if before and parts else [],
+        differences=(
+            differences(before, parts, lambda old, new: compare(project, old, new))
+            if before and parts
+            else []
+        ),
         inputs=parts.inputs if parts else {},
         because=_because(project, run, task),
         children={status.value: count for status, count in counts.items()},

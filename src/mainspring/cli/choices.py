@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -137,6 +138,23 @@ def force_option(function: F) -> F:
         multiple=True,
         help="A step that is to run again even if nothing changed; may be given many times.",
     )(function)
+
+
+def version_options(function: F) -> F:
+    """--data NAME@VERSION and --model NAME@VERSION: passed on together, as `wanted`."""
+
+    @wraps(function)
+    def passing(*args: Any, data: tuple[str, ...], models: tuple[str, ...], **kwargs: Any) -> Any:
+        from mainspring.records.sources import wanted_in
+
+        wanted = {**wanted_in("dataset", data), **wanted_in("model", models)}
+        return function(*args, wanted=wanted, **kwargs)
+
+    found: Any = passing
+    for option, name, word in (("--model", "models", "model"), ("--data", "data", "dataset")):
+        said = f"The version of a {word} that the pipeline names without one; many times."
+        found = click.option(option, name, metavar="NAME@VERSION", multiple=True, help=said)(found)
+    return found
 
 
 def quiet_option(function: F) -> F:

@@ -51,6 +51,7 @@ def write_diff(screen: Screen, found: views.DiffView) -> None:
     if found.before.seed != found.after.seed:
         screen.line(f"seed {found.before.seed} → {found.after.seed}")
     _part(screen, "parameters", found.parameters, lambda one: (one.name, _change(one)))
+    _part(screen, "data and models", found.sources, lambda one: (one.name, _version_change(one)))
     _part(screen, "environment", found.environment, lambda one: (one.name, _versions(one)))
     _source(screen, found.source)
     _tasks(screen, found.tasks)
@@ -92,6 +93,14 @@ def _change(one: views.ChangeView) -> str:
 
 def _versions(one: views.ChangeView) -> str:
     return f"{wording.cut(one.before or 'none')} → {wording.cut(one.after or 'none')}"
+
+
+def _version_change(one: views.ChangeView) -> str:
+    """The versions; the beginning of their digests too where the numbers are the same."""
+    old, new = ((text or "none").split(" ") for text in (one.before, one.after))
+    if old[0] != new[0]:
+        return f"{old[0]} → {new[0]}"
+    return f"{' '.join(old)[:24]}… → {' '.join(new)[:24]}…"
 
 
 def _metric(one: views.MetricDiffView) -> str:

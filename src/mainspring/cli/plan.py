@@ -23,13 +23,16 @@ SIGNS = {
 @verb()
 @choices.pipeline_argument
 @choices.parameter_option
+@choices.version_options
 @choices.seed_option
 @choices.force_option
 @given
 def command(
     invocation: Invocation,
     pipeline: str | None,
+    *,
     parameters: dict[str, str],
+    wanted: dict[str, str],
     seed: int | None,
     force: tuple[str, ...],
 ) -> int:
@@ -43,7 +46,7 @@ def command(
 
     project = invocation.open()
     with in_use(project.home):
-        plan = plan_now(project, pipeline, parameters, seed=seed, force=force).plan
+        plan = plan_now(project, pipeline, parameters, seed=seed, force=force, wanted=wanted).plan
     if invocation.json:
         invocation.emit(plan)
     else:
@@ -55,6 +58,8 @@ def write_plan(screen: Screen, plan: Plan) -> None:
     """Write a plan; elements of maps are counted, not listed."""
     about = wording.settings(plan.parameters)
     screen.line(f"plan of {screen.paint(plan.pipeline, 'bold')}  {about}".rstrip())
+    for text in wording.sources(plan.sources):
+        screen.line(f"  {text}")
     screen.line()
     shown = [task for task in plan.tasks if task.kind != "element"]
     screen.table([_row(task) for task in shown], indent=2)

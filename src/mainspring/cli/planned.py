@@ -21,11 +21,13 @@ def plan_now(
     *,
     seed: int | None = None,
     force: Iterable[str] = (),
+    wanted: Mapping[str, str] = {},
 ) -> Planned:
     """Return what a run would do now.
 
     The pipeline is imported from a snapshot of the source, so that what is traced is what is
-    recorded, whatever an editor writes meanwhile. Raises MainspringError.
+    recorded, whatever an editor writes meanwhile. `wanted` are versions of datasets and models
+    (`datasets.digits` -> `v2`). Raises MainspringError.
     """
     from mainspring.app.pipelines import check_parameters, load_pipeline
     from mainspring.app.planning import make_plan
@@ -37,7 +39,7 @@ def plan_now(
     values = check_parameters(spec, parameters)
     forced = check_steps(spec, force)
     project.code(snapshot, manifest)
-    return make_plan(project, spec, snapshot, values, seed=seed, force=forced)
+    return make_plan(project, spec, snapshot, values, seed=seed, force=forced, wanted=wanted)
 
 
 def import_from(directory: Path, manifest: Manifest, root: Path) -> None:

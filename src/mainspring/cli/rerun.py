@@ -18,6 +18,7 @@ from mainspring.cli.invocation import Invocation, given, verb
     help="Run this task, and all that depends on it, again.",
 )
 @choices.parameter_option
+@choices.version_options
 @choices.seed_option
 @choices.quiet_option
 @given
@@ -25,14 +26,17 @@ def command(
     invocation: Invocation,
     run: str,
     start_from: str | None,
+    *,
     parameters: dict[str, str],
+    wanted: dict[str, str],
     seed: int | None,
     quiet: bool,
 ) -> int:
-    """Run a recorded run again: its source, parameters and seed, with changes if wanted.
+    """Run a recorded run again: its source, parameters, data and seed, with changes if wanted.
 
-    It is a new run, from the source that was recorded then; the project's files as they are now
-    play no part. RUN is an id, the beginning of one, or `latest`.
+    It is a new run, from the source and the versions of datasets and models that were recorded
+    then; the project's files as they are now play no part. RUN is an id, the beginning of one, or
+    `latest`.
     """
     from mainspring.app.occupancy import in_use
     from mainspring.app.rerun import rerun
@@ -41,5 +45,12 @@ def command(
     project = invocation.open()
     with in_use(project.home):
         record = project.store.read.find_run(run)
-        planned = rerun(project, record, parameters=parameters, start_from=start_from, seed=seed)
+        planned = rerun(
+            project,
+            record,
+            parameters=parameters,
+            start_from=start_from,
+            seed=seed,
+            wanted=wanted,
+        )
         return start(invocation, project, planned, parent=record.id, quiet=quiet)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 @verb()
 @choices.pipeline_argument
 @choices.parameter_option
+@choices.version_options
 @choices.seed_option
 @choices.force_option
 @choices.quiet_option
@@ -27,6 +28,7 @@ def command(
     pipeline: str | None,
     *,
     parameters: dict[str, str],
+    wanted: dict[str, str],
     seed: int | None,
     force: tuple[str, ...],
     quiet: bool,
@@ -43,7 +45,7 @@ def command(
 
     project = invocation.open()
     with in_use(project.home):
-        planned = plan_now(project, pipeline, parameters, seed=seed, force=force)
+        planned = plan_now(project, pipeline, parameters, seed=seed, force=force, wanted=wanted)
         if queue:
             return _put_on_record(invocation, project, planned)
         return start(invocation, project, planned, quiet=quiet)

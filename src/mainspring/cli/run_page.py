@@ -52,6 +52,7 @@ def write_head(
     facts = {
         "started": f"{wording.clock(run.created)} ({wording.ago(run.created)})",
         "parameters": wording.settings(run.parameters),
+        "data": "; ".join(wording.sources(run.sources)),
         "seed": str(run.seed),
         "source": run.snapshot[7:19],
         "rerun of": run.parent or "",

@@ -10,6 +10,7 @@ from mainspring.cli.screen import clean
 
 if TYPE_CHECKING:
     from mainspring.app.views import RunView
+    from mainspring.records.sources import Source
 
 SYMBOLS = {
     "succeeded": ("✓", "green"),
@@ -131,6 +132,20 @@ def fact(run: RunView, name: str) -> str:
     if root == "tags":
         return (run.tags[rest] or "yes") if rest in run.tags else ""
     return run.data.get(rest, "")
+
+
+def sources(found: Mapping[str, Source]) -> list[str]:
+    """What datasets and models stand for: `digits@v3, 1,797 rows, blake3:1f9c…`, each once."""
+    return list(dict.fromkeys(_source(one) for one in found.values()))
+
+
+def _source(one: Source) -> str:
+    parts = [one.title if one.alias is None else f"{one.title} ({one.alias})"]
+    if one.rows is not None:
+        parts.append(f"{one.rows:,} row{'' if one.rows == 1 else 's'}")
+    elif one.files > 1:
+        parts.append(f"{one.files:,} files")
+    return clean(", ".join([*parts, f"{one.digest[:15]}…"]))
 
 
 def setting(value: object) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from mainspring.definition import types
+from mainspring.definition.sources import Model, is_source, table_of
 from mainspring.definition.types import NoneType, inherits, is_unknown, members, strip
 
 _TOWER: dict[type, tuple[type, ...]] = {
@@ -40,6 +41,8 @@ def assignable(source: Any, target: Any) -> bool:
     given, wanted = types.class_of(source), types.class_of(target)
     if given is None or wanted is None:
         return True
+    if is_source(given) and not is_source(wanted):
+        return _source_fits(given, target)
     return _class_fits(given, wanted) and _arguments_fit(source, target)
 
 
@@ -49,6 +52,13 @@ def _stored(source: Any) -> Any:
         return source
     args = typing.get_args(source)
     return list[args[0]] if args else list
+
+
+def _source_fits(given: Any, target: Any) -> bool:
+    """A dataset is given as a path, or as a table; what else a model may be, its version shows."""
+    if is_path(target) or table_of(target) is not None:
+        return True
+    return given is Model and not is_data(target)
 
 
 def _class_fits(given: Any, wanted: Any) -> bool:

@@ -26,10 +26,12 @@ from mainspring.definition.load import load
 from mainspring.definition.locations import location, of_code
 from mainspring.definition.nodes import Callee, Port
 from mainspring.definition.signatures import checked, ports_of
+from mainspring.definition.sources import Sourced
 from mainspring.definition.tracing import Graph, Traced, current
 from mainspring.definition.values import Symbol, given, graph_of, has_symbol, raw_tree
 from mainspring.records.errors import DefinitionError
 from mainspring.records.grammar import path_of
+from mainspring.records.sources import wanted_of
 from mainspring.records.spec import GroupNode, Node, PipelineSpec
 
 if TYPE_CHECKING:
@@ -80,6 +82,7 @@ class Pipeline(Generic[P, R]):
         self.name = options.check_name(name, "a pipeline", where=where)
         self._wish = wish
         self._tracing = False
+        self.wanted: dict[str, str] = {}
 
     def __repr__(self) -> str:
         return f"<pipeline {self.name}>"
@@ -88,20 +91,50 @@ class Pipeline(Generic[P, R]):
         graph = current()
         if graph is None:
             return self.function(*args, **kwargs)
+        if self.wanted:
+            raise DefinitionError(
+                f"`using` chooses versions for a run, and {self.name} is called in a pipeline here",
+                where=location() or None,
+                hint='choose them where the run is started, or write Dataset("digits@v2")',
+            )
         return place(graph, self.callee(), args, kwargs, self._wish, where=location())
 
+    def using(
+        self, *, data: Mapping[str, Any] | None = None, models: Mapping[str, Any] | None = None
+    ) -> Pipeline[P, R]:
+        """Return the pipeline with these versions (`{"digits": "v2"}`) of the datasets and models
+        that it names without one: for `run` and `plan`. Raises DefinitionError."""
+        made = self.options()
+        made.wanted = {
+            **self.wanted,
+            **wanted_of("dataset", data or {}, location()),
+            **wanted_of("model", models or {}, location()),
+        }
+        return made
+
+    def _chosen(self, kwargs: dict[str, Any]) -> Pipeline[P, R]:
+        """Take `data=` and `models=` out of a call's arguments, unless they are parameters."""
+        names = [name for name in ("data", "models") if name not in self.parameters]
+        taken = {name: kwargs.pop(name) for name in names if name in kwargs}
+        return self.using(**taken) if taken else self
+
     def run(self, *args: P.args, **kwargs: P.kwargs) -> Started[R]:
-        """Run the pipeline with these parameters and wait for it; returns the run."""
+        """Run the pipeline with these parameters and wait for it; returns the run.
+
+        `data={"digits": "v2"}` and `models=...` are as in `using`, unless the pipeline has a
+        parameter of that name."""
+        chosen = self._chosen(cast("dict[str, Any]", kwargs))
         names = positional(self.callee(), args, kwargs, location())
         parameters = {**dict(zip(names, args, strict=True)), **kwargs}
         runner = Pipeline.runner or import_module("mainspring.app.api").run_pipeline
-        return runner(self, parameters)
+        return runner(chosen, parameters)
 
     def plan(self, *args: P.args, **kwargs: P.kwargs) -> Planned:
         """Return what a run with these parameters would do now, and why; nothing runs."""
+        chosen = self._chosen(cast("dict[str, Any]", kwargs))
         names = positional(self.callee(), args, kwargs, location())
         parameters = {**dict(zip(names, args, strict=True)), **kwargs}
-        return import_module("mainspring.app.api").plan_pipeline(self, parameters)
+        return import_module("mainspring.app.api").plan_pipeline(chosen, parameters)
 
     def _repr_html_(self) -> str:
         return import_module("mainspring.interactive.shown").pipeline(self)
@@ -118,6 +151,7 @@ class Pipeline(Generic[P, R]):
             )
 
         cls.runner = refuse
+        Sourced.forbidden = why
 
     def options(self, **changes: Unpack[PlaceOptions]) -> Pipeline[P, R]:
         """Return the pipeline with a name, condition or order for a call inside another one."""
@@ -126,6 +160,7 @@ class Pipeline(Generic[P, R]):
         options.refuse_unknown(rest, SiteWish._fields, "option", where=where)
         made = Pipeline(self.function, self.name, self._wish.updated(rest), where=where)
         made.__dict__["traced"] = self.traced
+        made.wanted = self.wanted
         return made
 
     @property

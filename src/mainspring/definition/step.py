@@ -17,6 +17,7 @@ from mainspring.definition.locations import location, of_code
 from mainspring.definition.nodes import Callee, Port
 from mainspring.definition.options import SiteOptions, StepOptions
 from mainspring.definition.signatures import checked, ports_of, positional_only
+from mainspring.definition.sources import Sourced, refuse_as_input
 from mainspring.definition.tracing import current
 from mainspring.records import notebook
 from mainspring.records.errors import DefinitionError
@@ -47,8 +48,23 @@ class StepDefinition(Generic[P, R]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         graph = current()
         if graph is None:
+            if any(isinstance(value, Sourced) for value in (*args, *kwargs.values())):
+                return self._opened(args, kwargs)
             return self.function(*args, **kwargs)
         return place(graph, self.callee(), args, kwargs, self._wish, where=location())
+
+    def _opened(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> R:
+        """Call the function with what a worker would give it of datasets and models."""
+
+        def plain(name: str, value: Any) -> Any:
+            port = self.inputs.get(name)
+            annotation = Any if port is None else port.annotation
+            return value.value(annotation) if isinstance(value, Sourced) else value
+
+        placed = [plain(name, value) for name, value in zip(self.inputs, args, strict=False)]
+        named = {name: plain(name, value) for name, value in kwargs.items()}
+        function = cast("Callable[..., R]", self.function)
+        return function(*placed, *args[len(placed) :], **named)
 
     def map(self, *mapped: Any, **broadcast: Any) -> list[R]:
         """Run the step for each element of the lists given by position (taken together, as by
@@ -96,7 +112,10 @@ class StepDefinition(Generic[P, R]):
     @functools.cached_property
     def inputs(self) -> dict[str, Port]:
         """The inputs by name, in order."""
-        return ports_of(self.function)
+        ports = ports_of(self.function)
+        annotations = {name: port.annotation for name, port in ports.items()}
+        refuse_as_input(annotations, f"step `{self.__name__}`", self.where)
+        return ports
 
     @functools.cached_property
     def returns(self) -> Any:

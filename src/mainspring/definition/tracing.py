@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
-from mainspring.definition import literals, nodes, types
+from mainspring.definition import literals, nodes, sources, types
 from mainspring.definition.assignability import assignable, element_of, is_listlike
 from mainspring.definition.conditions import conjunction, conjuncts, may_be_bool, negated
 from mainspring.definition.inference import descend, infer
@@ -100,6 +100,8 @@ class Graph:
             if found.name not in self.ports:
                 raise unknown(found.name, self.ports, "parameter", where=where)
             return reference(*found[:2], *found.path)
+        if found.root in sources.CLASSES:
+            return sources.canonical(found, where)
         if found.root == "outputs":
             raise DefinitionError(
                 "`outputs` is known only in `until`", where=where or None, hint="write steps.NAME"
@@ -116,6 +118,8 @@ class Graph:
         """Return the annotation of a reference in canonical form."""
         if found.root == "steps":
             return self.placed[found.name].type_of(found.path)
+        if found.root in sources.CLASSES:
+            return sources.CLASSES[found.root]
         annotation = self.ports[found.name].annotation
         for key in found.path:
             annotation = descend(annotation, key)

@@ -245,6 +245,8 @@ def _class(kind: type) -> str:
         return kind.__qualname__
     if kind.__module__.startswith("pathlib") and kind.__name__ == "Path":
         return "pathlib.Path"
+    if kind.__module__ == "mainspring.definition.sources":
+        return f"mainspring.{kind.__name__}"  # under its public name
     return f"{module_of(kind)}.{kind.__qualname__}"
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 from typing import Any, Self, cast
 
-from mainspring.definition import literals, types
+from mainspring.definition import literals, sources, types
 from mainspring.definition.locations import location
+from mainspring.definition.sources import Sourced
 from mainspring.definition.tracing import Graph, current
 from mainspring.records.errors import DefinitionError
 from mainspring.records.expressions import Expression, extend, from_tree
@@ -114,9 +115,11 @@ def node_of(symbol: Symbol, where: str) -> str:
 
 
 def tree_of(value: Any, where: str) -> ast.expr:
-    """Return the tree of a symbol, of plain data, or of a container with symbols inside."""
+    """Return the tree of a symbol or source, of plain data, or of a container of these."""
     if isinstance(value, Symbol):
         return value._value(where)  # pyright: ignore[reportPrivateUsage]
+    if isinstance(value, Sourced):
+        return sources.tree_of(value)
     if not has_symbol(value):
         return literals.tree_of(literals.plain(value, where=where))
     if isinstance(value, dict):
@@ -129,8 +132,8 @@ def tree_of(value: Any, where: str) -> ast.expr:
 
 
 def has_symbol(value: Any, depth: int = 0) -> bool:
-    """Say whether a value is, or has somewhere inside its containers, a symbol."""
-    if isinstance(value, Symbol):
+    """Say whether a value is, or has somewhere inside its containers, a symbol or source."""
+    if isinstance(value, Symbol | Sourced):
         return True
     if depth > 100:
         return False

@@ -30,9 +30,14 @@ def loader(blobs: Blobs, workdir: Path) -> Load:
     """Return a function that reads stored values from `blobs`; files are laid out in `workdir`."""
 
     def load(stored: artifacts.Stored) -> Any:
-        return registry.load(
+        value: Any = registry.load(
             stored.ref, blobs, index=stored.index, element=stored.element, workdir=workdir
         )
+        if not stored.table:
+            return value
+        from mainspring.storage.serializers import tables
+
+        return tables.read(value, stored.table)
 
     return load
 

@@ -38,6 +38,7 @@ from mainspring.planning.graph import GraphNode
 from mainspring.records.artifacts import ArtifactRef
 from mainspring.records.errors import MainspringError
 from mainspring.records.plan import ELEMENTS_LISTED, Choice, Plan, PlannedTask
+from mainspring.records.sources import Source
 from mainspring.records.spec import CheckpointNode, PipelineSpec
 from mainspring.records.status import TaskStatus
 from mainspring.records.stores import Upstream
@@ -49,6 +50,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     spec: str
     snapshot: str
     parameters: dict[str, Any]
+    sources: dict[str, Source] = {}
 
 
 def build(spec: PipelineSpec, frame: Frame, context: Context) -> Plan:
@@ -57,7 +59,7 @@ def build(spec: PipelineSpec, frame: Frame, context: Context) -> Plan:
     Pure: reads only what `context` gives. Raises DefinitionError for a spec that can't be
     flattened.
     """
-    planner = _Planner(RunGraph(spec, frame.parameters), context)
+    planner = _Planner(RunGraph(spec, frame.parameters, frame.sources), context)
     planner.plan(planner.run.graph.nodes)
     tasks = tuple(planner.tasks)
     times = [t.expected * n for t in tasks if t.expected is not None and (n := _to_run(t))]
@@ -69,6 +71,7 @@ def build(spec: PipelineSpec, frame: Frame, context: Context) -> Plan:
         seed=context.seed,
         tasks=tasks,
         expected=sum(times) if times else None,
+        sources=frame.sources,
     )
 
 

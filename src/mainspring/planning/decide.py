@@ -1,7 +1,6 @@
 """One task considered: skipped, blocked, reused, run, expanded or decided, and why.
 
-This is the only place where that is decided. `plan` prints what it says, the engine does it, and
-`why` repeats it.
+That is decided here only: `plan` prints what this says, the engine does it, `why` repeats it.
 """
 
 from __future__ import annotations
@@ -12,7 +11,8 @@ from typing import Any, TypeAlias, cast
 
 import msgspec
 
-from mainspring.planning.explain import differences
+from mainspring.planning import sources
+from mainspring.planning.explain import Compare, differences
 from mainspring.planning.graph import Graph, GraphNode
 from mainspring.planning.keys import input_digest, short, task_key, task_seed
 from mainspring.planning.resolve import ArtifactReader, Resolver, element_input
@@ -39,15 +39,14 @@ from mainspring.records.stores import History, KeyParts, Upstream
 
 
 class Context(msgspec.Struct):
-    """What deciding is given; it opens no store itself. An engine sets `history` to its present
-    transaction, so that it sees what the same turn has recorded.
+    """What deciding is given. An engine sets `history` to its present transaction.
 
     `static` gives the input-independent part of a node's key and its digest. `source_digest`
     gives the digest of a project file (or listing) in the run's snapshot, or "absent";
     `value_digest` and `class_digest` that of the project's code that a stored value, or a class,
     brings with it. `lock` is that of a step's own environment. `force` names the templates that
     must run whatever the cache says (`tune/`: all that is inside of `tune`). `now` is seconds since
-    the epoch.
+    the epoch. `compare` says in what two versions of a dataset differ.
     """
 
     pipeline: str
@@ -60,6 +59,7 @@ class Context(msgspec.Struct):
     class_digest: Callable[[str], str]
     now: Callable[[], float]
     force: frozenset[str] = frozenset()
+    compare: Compare | None = None
     lock: Callable[[StepNode | CommandNode], Lock | None] = lambda _: None
 
 
@@ -134,12 +134,10 @@ class Judge(msgspec.Struct, frozen=True):
 Decision: TypeAlias = Skip | Block | Fault | Reuse | Execute | Expand | Round | Judge
 
 ABSENT = "absent"
-
 _DID = {
-    TaskStatus.FAILED: "failed",
-    TaskStatus.BLOCKED: "was blocked",
+    TaskStatus.FAILED: "failed", TaskStatus.BLOCKED: "was blocked",
     TaskStatus.CANCELLED: "was cancelled",
-}
+}  # fmt: skip
 _STOPPED = frozenset(_DID)
 
 
@@ -171,7 +169,7 @@ def consider(
     stopped = _stopped(node, upstream)
     if stopped is not None:
         return stopped
-    resolver = Resolver(upstream.__getitem__, context.reader, graph.nodes.get)
+    resolver = Resolver(upstream.__getitem__, context.reader, graph)
     try:
         if node.when is not None and not resolver.value(node.when):
             return Skip(f"its condition is false: {node.when.text}")
@@ -199,7 +197,11 @@ def _stopped(node: GraphNode, upstream: MappingOf[str, Upstream]) -> Skip | Bloc
 def _considered(node: GraphNode, resolver: Resolver, context: Context) -> Decision:
     if isinstance(node.work, CheckpointNode):
         return _judged(node, resolver)
-    inputs = {name: resolver.input(binding) for name, binding in node.bindings.items()}
+    inputs = {
+        name: sources.as_input(node, name, binding, resolver.graph.sources)
+        or resolver.input(binding)
+        for name, binding in node.bindings.items()
+    }
     if node.kind == "repeat":
         return Round(inputs)
     if node.kind == "map":
@@ -394,5 +396,5 @@ def _why(path: str, work: StepNode | CommandNode, keyed: Keyed, context: Context
     now = KeyParts(
         run="", path=path, key=keyed.key, static=static, inputs=keyed.digests, seed=keyed.seed
     )
-    found = differences(before, now)
+    found = differences(before, now, context.compare)
     return "; ".join(found[:3]) if found else f"no result of {before.run} is stored"

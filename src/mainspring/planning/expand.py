@@ -16,6 +16,7 @@ from mainspring.records.artifacts import ArtifactRef, Stored
 from mainspring.records.artifacts import Literal as LiteralInput
 from mainspring.records.errors import DefinitionError, MainspringError
 from mainspring.records.expressions import Constant, Expression, rewrite
+from mainspring.records.sources import Source
 from mainspring.records.spec import CommandNode, PipelineSpec, RepeatNode, StepNode
 from mainspring.records.status import TASK_HAS_OUTPUTS, TaskStatus
 from mainspring.records.stores import Upstream
@@ -46,8 +47,13 @@ class NextRound(msgspec.Struct, frozen=True):
 class RunGraph:
     """The graph of one run: the pipeline's, and the rounds of its repeats so far."""
 
-    def __init__(self, spec: PipelineSpec, parameters: Mapping[str, Any]) -> None:
-        self.graph: Graph = flatten(spec, parameters)
+    def __init__(
+        self,
+        spec: PipelineSpec,
+        parameters: Mapping[str, Any],
+        sources: Mapping[str, Source] = {},
+    ) -> None:
+        self.graph: Graph = flatten(spec, parameters, sources)
         self.spec = spec
         self._rounds: dict[str, list[Graph]] = {}
 
@@ -145,7 +151,7 @@ def close_round(
         status = upstream(path).status
         if status in (TaskStatus.FAILED, TaskStatus.BLOCKED, TaskStatus.CANCELLED):
             return Failed(f"round {number}: {path} is {status.value}")
-    resolver = Resolver(upstream, reader, run.graph.nodes.get)
+    resolver = Resolver(upstream, reader, run.graph)
     holds = bool(resolver.value(_over_steps(until_of(node.work), made)))
     if not holds and number < node.work.max:
         return NextRound(number + 1)

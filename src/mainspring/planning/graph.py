@@ -24,6 +24,7 @@ from mainspring.records.expressions import (
     rewrite,
     shape,
 )
+from mainspring.records.sources import Source
 from mainspring.records.spec import (
     CheckpointNode,
     CommandNode,
@@ -62,10 +63,12 @@ class GraphNode(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Graph(msgspec.Struct, frozen=True, kw_only=True):
-    """The nodes of one body, upstream first, and its outputs."""
+    """The nodes of one body, upstream first, its outputs, and what `datasets.NAME` and
+    `models.NAME` stand for in the run."""
 
     nodes: dict[str, GraphNode]
     outputs: Bindings
+    sources: Mapping[str, Source] = {}
 
 
 class _Scope(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,13 +82,16 @@ class _Scope(msgspec.Struct, frozen=True, kw_only=True):
     guards: tuple[str, ...] = ()
 
 
-def flatten(spec: PipelineSpec, parameters: Mapping[str, Any]) -> Graph:
-    """Return the graph of a pipeline for given parameter values.
+def flatten(
+    spec: PipelineSpec, parameters: Mapping[str, Any], sources: Mapping[str, Source] = {}
+) -> Graph:
+    """Return the graph of a pipeline for given parameter values and sources.
 
     Raises DefinitionError for a cycle or a name that does not exist.
     """
     values = {name: Constant(value) for name, value in parameters.items()}
-    return _graph(spec, _Scope(prefix="", template="", parameters=values))
+    made = _graph(spec, _Scope(prefix="", template="", parameters=values))
+    return msgspec.structs.replace(made, sources=sources)
 
 
 def flatten_round(node: GraphNode, number: int, parameters: Mapping[str, Binding]) -> Graph:

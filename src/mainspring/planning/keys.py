@@ -24,6 +24,9 @@ SEMANTICS = 1
 
 SHORT = 60
 
+WHOLE = frozenset({"file", "directory"})
+"""Formats of a dataset or model of which the digest of its content tells all that a step sees."""
+
 
 def input_digest(value: Input, element: ElementRef | None = None) -> str:
     """Return the digest of an input: of its content and format, however it is stored.
@@ -36,6 +39,8 @@ def input_digest(value: Input, element: ElementRef | None = None) -> str:
             return f"{element.format}:{element.digest}"
         if value.index is not None:
             return f"{value.ref.format}:{value.ref.digest}#{value.index}"
+        if value.identity and value.ref.format in WHOLE:
+            return f"{value.ref.format}:{value.identity}"
         return f"{value.ref.format}:{value.ref.digest}"
     if isinstance(value, Literal):
         return f"json:{digest_bytes(_json(value.value))}"
@@ -56,6 +61,8 @@ def short(value: Input, element: ElementRef | None = None) -> str:
         text = canonical(value.value).decode()
         return text if len(text) <= SHORT else text[: SHORT - 1] + "…"
     if isinstance(value, Stored):
+        if value.source:
+            return value.source
         digest = element.digest if element is not None else value.ref.digest
         kind = value.ref.type.rpartition(".")[2] or value.ref.format
         return f"{kind} {digest[7:15]}"

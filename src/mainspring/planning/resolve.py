@@ -7,7 +7,8 @@ from typing import Any, Protocol, cast
 
 import msgspec
 
-from mainspring.planning.graph import BUNDLE, Binding, GraphNode
+from mainspring.planning import sources
+from mainspring.planning.graph import BUNDLE, Binding, Graph, GraphNode
 from mainspring.planning.keys import input_digest
 from mainspring.records.artifacts import (
     Absent,
@@ -37,6 +38,7 @@ from mainspring.records.expressions import (
     reference,
     shape,
 )
+from mainspring.records.sources import ROOTS
 from mainspring.records.spec import RepeatNode, StepNode
 from mainspring.records.status import TASK_HAS_OUTPUTS
 from mainspring.records.stores import Upstream
@@ -72,11 +74,11 @@ Lookup = Callable[[str], Upstream]
 
 
 class Resolver(msgspec.Struct, frozen=True):
-    """Resolves the bindings of one task; `node_of` gives the graph's node at a path."""
+    """Resolves the bindings of one task of the run whose graph this is."""
 
     upstream: Lookup
     reader: ArtifactReader
-    node_of: Callable[[str], GraphNode | None]
+    graph: Graph
 
     def input(self, binding: Binding) -> Input:
         """Return the input that a binding stands for."""
@@ -107,6 +109,8 @@ class Resolver(msgspec.Struct, frozen=True):
         return Literal(value=self.value(made.expression))
 
     def _referred(self, wanted: Reference) -> Input:
+        if wanted.root in ROOTS:
+            return sources.stored(self.graph.sources, wanted)
         found = self.upstream(wanted.name)
         if found.status not in TASK_HAS_OUTPUTS:
             return Absent()
@@ -121,7 +125,7 @@ class Resolver(msgspec.Struct, frozen=True):
         if output is None:
             if index is not None:
                 raise DefinitionError(f"steps.{wanted.name}[{index}] names no single output")
-            bundle, names = _whole_of(self.node_of(wanted.name), found.outputs)
+            bundle, names = _whole_of(self.graph.nodes.get(wanted.name), found.outputs)
             items: dict[str, Input] = {name: Stored(ref=found.outputs[name]) for name in names}
             if bundle is None or bundle == "dict":
                 return MappingInput(items=items)
@@ -141,7 +145,7 @@ class Resolver(msgspec.Struct, frozen=True):
 
     def _located(self, wanted: Reference, found: Upstream) -> Located:
         """Where a reference leads; an index into a list artifact means one of its elements."""
-        node = self.node_of(wanted.name)
+        node = self.graph.nodes.get(wanted.name)
         mapped = node is not None and node.kind == "map"
         made = locate(wanted.path, found.outputs, mapped=mapped)
         first = made.rest[0] if made.rest and made.element is None else None
@@ -165,6 +169,10 @@ class Resolver(msgspec.Struct, frozen=True):
         return Stored(ref=ref, index=index % len(items), element=entry) if tagged else None
 
     def _value_of(self, wanted: Reference) -> Any:
+        if wanted.root in ROOTS:
+            raise DefinitionError(
+                f"an expression can't read `{sources.key_of(wanted)}`", hint="read it in a step"
+            )
         found = self.upstream(wanted.name)
         if found.status not in TASK_HAS_OUTPUTS:
             return None

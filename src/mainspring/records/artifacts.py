@@ -43,11 +43,17 @@ class Stored(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="input", tag="stored"
 ):
     """A whole artifact, or the element `index` of a list artifact; of a list in JSON, which has no
-    index of its own, `element` says where that element lies."""
+    index of its own, `element` says where that element lies.
+
+    Of a dataset or model `source` says which (`data digits@v3`) and `identity` is the digest of its
+    content, wherever that is kept; `table` names the library in whose table its file is read."""
 
     ref: ArtifactRef
     index: int | None = None
     element: ElementRef | None = None
+    source: str = ""
+    identity: str = ""
+    table: str = ""
 
 
 class Sequence(msgspec.Struct, frozen=True, kw_only=True, tag_field="input", tag="sequence"):

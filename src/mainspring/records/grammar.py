@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from mainspring.records.errors import DefinitionError
 
-ROOTS = ("steps", "parameters", "outputs")
+ROOTS = ("steps", "parameters", "outputs", "datasets", "models")
 FUNCTIONS = (
     "len", "min", "max", "sum", "abs", "round", "str", "int", "float", "bool", "any", "all",
 )  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from mainspring.records.artifacts import ArtifactRef
+from mainspring.records.sources import Source
 
 FORMAT = "mainspring.plan/1"
 
@@ -50,7 +51,9 @@ class PlannedTask(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """The frozen result of planning, in an order that respects dependencies."""
+    """The frozen result of planning, in an order that respects dependencies.
+
+    `sources` are the versions of datasets and models that a run of it uses, as in Run."""
 
     pipeline: str
     spec: str
@@ -59,6 +62,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     tasks: tuple[PlannedTask, ...]
     expected: float | None = None
+    sources: dict[str, Source] = {}
     format: str = FORMAT
 
 

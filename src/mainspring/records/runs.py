@@ -8,6 +8,7 @@ import msgspec
 
 from mainspring.records.artifacts import ArtifactRef, Input
 from mainspring.records.environments import Lock
+from mainspring.records.sources import Source
 from mainspring.records.status import AttemptStatus, RunStatus, TaskStatus, Wish
 
 
@@ -15,8 +16,10 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """One execution of a pipeline. Times are seconds since the epoch, UTC.
 
     `spec` and `snapshot` are digests (of the PipelineSpec and of the source manifest). `forced`
-    names the steps that must run whatever the cache says. `environment` is the digest of a
-    `records.environments.Environment`; None for a run of before these were recorded.
+    names the steps that must run whatever the cache says. `sources` says what the datasets and
+    models that the pipeline names stood for, by `datasets.digits`, `models.bert@prod`.
+    `environment` is the digest of a `records.environments.Environment`; None for a run of before
+    these were recorded.
     """
 
     id: str
@@ -33,6 +36,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     parent: str | None = None
     reason: str | None = None
     forced: tuple[str, ...] = ()
+    sources: dict[str, Source] = {}
     environment: str | None = None
 
 

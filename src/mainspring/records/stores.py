@@ -14,6 +14,7 @@ from mainspring.records.datasets import DatasetReads, DatasetWrites
 from mainspring.records.facts import Fact
 from mainspring.records.imports import ImportReads, ImportWrites
 from mainspring.records.metrics import Medium, MetricSummary, Point
+from mainspring.records.models import ModelReads, ModelWrites
 from mainspring.records.plan import Cached
 from mainspring.records.runs import Attempt, Outcome, Run, Task, TaskError, Verdict
 from mainspring.records.source import Static
@@ -83,7 +84,7 @@ class History(Protocol):
         ...
 
 
-class Transaction(History, DatasetWrites, ImportWrites, Protocol):
+class Transaction(History, DatasetWrites, ModelWrites, ImportWrites, Protocol):
     """One atomic set of changes. Times are seconds since the epoch."""
 
     def add_run(self, run: Run, spec: bytes) -> None: ...
@@ -258,7 +259,7 @@ class Mentioned(msgspec.Struct, frozen=True, kw_only=True):
     """What a part of the records speaks of.
 
     `blobs` are (run, digest, format, size), with an empty format where none is on record, and an
-    empty run where they are of a dataset;
+    empty run where they are of a dataset or model;
     `attempts` (run, attempt, whether it has ended); `sources` (run, run whose result it reused).
     """
 
@@ -268,7 +269,7 @@ class Mentioned(msgspec.Struct, frozen=True, kw_only=True):
     sources: list[tuple[str, str]]
 
 
-class Reader(History, DatasetReads, ImportReads, Protocol):
+class Reader(History, DatasetReads, ModelReads, ImportReads, Protocol):
     """Everything that is asked of the past, outside of a transaction."""
 
     def run(self, run: str) -> Run: ...

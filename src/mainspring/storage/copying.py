@@ -25,12 +25,15 @@ from mainspring.storage.sessions import Row
 TABLES = (  # each after those that it refers to
     "specs", "statics", "runs", "tasks", "edges", "attempts", "artifacts", "results",
     "divergences", "expected", "decisions", "series", "points", "media", "facts", "notes",
-    "datasets", "dataset_versions",
+    "datasets", "dataset_versions", "models", "model_versions", "model_aliases",
     "imports",
 )  # fmt: skip
 BATCH = 1_000
 _PATIENCE = 5.0
-_BY_ID = ("results", "divergences", "decisions", "series", "media", "dataset_versions")
+_BY_ID = (
+    "results", "divergences", "decisions", "series", "media", "dataset_versions", "model_versions",
+    "model_aliases",
+)  # fmt: skip
 _NUMBERED = {
     "runs": "number",
     **dict.fromkeys(_BY_ID, "id"),
@@ -157,7 +160,7 @@ def _new_file(path: Path) -> Generator[Path]:
 
 
 def _refuse_full(side: Side, where: str) -> None:
-    if any(side.count(table) for table in ("runs", "specs", "decisions", "datasets")):
+    if any(side.count(table) for table in ("runs", "specs", "decisions", "datasets", "models")):
         raise ConflictError(
             "the store to copy to is not empty", where=where, hint="name a new file or database"
         )

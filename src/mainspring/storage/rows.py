@@ -16,6 +16,7 @@ from mainspring.records.facts import Fact
 from mainspring.records.plan import Cached
 from mainspring.records.runs import Attempt, Run, Task, TaskError, Usage, Verdict
 from mainspring.records.source import Static
+from mainspring.records.sources import Source
 from mainspring.records.status import AttemptStatus, RunStatus, TaskStatus, Wish
 from mainspring.records.stores import KeyParts, Upstream
 from mainspring.storage.sessions import Row
@@ -65,6 +66,7 @@ _usage = _Json[Usage](Usage)
 _inputs = _Json[dict[str, tuple[str, str]]](dict[str, tuple[str, str]])
 _outputs = _Json[dict[str, ArtifactRef]](dict[str, ArtifactRef])
 _reads = _Json[dict[str, str]](dict[str, str])
+_sources = _Json[dict[str, Source]](dict[str, Source])
 _impure = _Json[tuple[str, ...]](tuple[str, ...])
 _static = _Json[Static](Static)
 
@@ -120,12 +122,19 @@ def outputs_of(text: str) -> dict[str, ArtifactRef]:
     return _outputs.decode(text)
 
 
+@readable
+def sources_of(text: str) -> dict[str, Source]:
+    """A run's `sources` column."""
+    return {} if text == "{}" else _sources.decode(text)
+
+
 def run_row(run: Run) -> Row:
     """A run as the columns of sql/runs.sql."""
     return (
         run.id, run.pipeline, run.status.value, run.wish.value, run.spec, run.snapshot,
         free_json(run.parameters), str(run.seed), run.created, run.started, run.ended,
-        run.parent, run.reason, free_json(list(run.forced)), run.environment,
+        run.parent, run.reason, free_json(list(run.forced)), json_text(run.sources),
+        run.environment,
     )  # fmt: skip
 
 
@@ -147,7 +156,8 @@ def run_of(row: Row) -> Run:
         parent=row[11],
         reason=row[12],
         forced=tuple(from_free_json(row[13])),
-        environment=row[14],
+        sources=sources_of(row[14]),
+        environment=row[15],
     )
 
 

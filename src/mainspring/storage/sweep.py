@@ -9,7 +9,7 @@ from mainspring.storage.statements import statements
 
 _SQL = statements("sweep")
 _RUNS = statements("runs")["numbered"]
-_NAMES = ("outputs", "inputs", "media", "results", "attempts", "sources", "datasets")
+_NAMES = ("outputs", "inputs", "media", "results", "attempts", "sources", "datasets", "models")
 
 
 class SweepReader(Reading):
@@ -29,8 +29,12 @@ class SweepReader(Reading):
             blobs.append(("", manifest, form, size))
             if profile is not None:
                 blobs.append(("", profile, "", 0))
+        blobs += [("", manifest, form, size) for manifest, form, size in found["models"]]
+        runs = [run_of(row) for row in self._db.rows(_RUNS, (first, last))]
+        given = ((run.id, source.ref) for run in runs for source in run.sources.values())
+        blobs += [(run, ref.digest, ref.format, ref.size) for run, ref in given]
         return Mentioned(
-            runs=[run_of(row) for row in self._db.rows(_RUNS, (first, last))],
+            runs=runs,
             blobs=blobs,
             attempts=[(run, name, bool(ended)) for run, name, ended in found["attempts"]],
             sources=[(run, source.partition("/")[0]) for run, source in found["sources"]],

@@ -11,6 +11,7 @@ from mainspring.storage.decisions import DecisionWriter
 from mainspring.storage.facts import FactWriter
 from mainspring.storage.imports import ImportWriter
 from mainspring.storage.metrics import MetricWriter
+from mainspring.storage.models import ModelWriter
 from mainspring.storage.queue import Claiming, Settling, Watching
 from mainspring.storage.results import ResultWriter
 from mainspring.storage.runs import RunWriter
@@ -29,6 +30,7 @@ class StoreTransaction(
     MetricWriter,
     FactWriter,
     DatasetWriter,
+    ModelWriter,
     ImportWriter,
 ):
     """One atomic set of changes (records.stores.Transaction)."""

@@ -18,6 +18,7 @@ from mainspring.storage.runs import no_latest, pick_run
 from mainspring.storage.tasks import no_path
 from mainspring.testing.datasets import MemoryDatasets
 from mainspring.testing.facts import MemoryFacts
+from mainspring.testing.models import MemoryModels
 from mainspring.testing.state import State
 
 T = TypeVar("T")
@@ -46,7 +47,7 @@ class MemoryHistory:
         return {node: wall for (p, node), wall in self._now().expected.items() if p == pipeline}
 
 
-class MemoryReader(MemoryHistory, MemoryFacts, MemoryDatasets):
+class MemoryReader(MemoryHistory, MemoryFacts, MemoryDatasets, MemoryModels):
     """Reads what is committed (records.stores.Reader)."""
 
     def run(self, run: str) -> Run:
@@ -178,12 +179,14 @@ class MemoryReader(MemoryHistory, MemoryFacts, MemoryDatasets):
         found |= {ref.digest for cached in state.results for ref in cached.outputs.values()}
         found |= {digest for inputs in state.inputs.values() for digest, _ in inputs.values()}
         found |= {medium.digest for _, medium in state.media}
+        found |= {source.ref.digest for r in state.runs.values() for source in r.sources.values()}
+        found |= {version.ref.digest for version in state.models.values()}
         return found | {blob[1] for blob in self.of_datasets(0, self.extent())}
 
     def extent(self) -> int:
         state = self._now()
         lengths = (len(state.runs), len(state.results), len(state.media))
-        return 1 + max(*state.tasks, *state.versions, *lengths)
+        return 1 + max(*state.tasks, *state.versions, *state.models, *lengths)
 
     def mentioned(self, first: int, last: int) -> Mentioned:
         state = self._now()
@@ -194,10 +197,13 @@ class MemoryReader(MemoryHistory, MemoryFacts, MemoryDatasets):
         tasks = [task for task in state.tasks.values() if first <= task.id < last]
         refs = [(t.run, r) for t in tasks for r in state.outputs.get(t.id, {}).values()]
         refs += [(c.run, r) for c in part(state.results) for r in c.outputs.values()]
+        runs = part(state.runs.values())
+        refs += [(run.id, source.ref) for run in runs for source in run.sources.values()]
+        refs += [("", v.ref) for n, v in state.models.items() if first <= n < last]
         inputs = [(t.run, digest) for t in tasks for digest, _ in state.inputs[t.id].values()]
         inputs += [(run, medium.digest) for run, medium in part(state.media)]
         return Mentioned(
-            runs=part(state.runs.values()),
+            runs=runs,
             blobs=[(run, ref.digest, ref.format, ref.size) for run, ref in refs]
             + [(run, digest, "", 0) for run, digest in inputs]
             + self.of_datasets(first, last),

@@ -14,6 +14,7 @@ from mainspring.records.datasets import DatasetVersion
 from mainspring.records.facts import Fact
 from mainspring.records.imports import Import
 from mainspring.records.metrics import Medium, Point
+from mainspring.records.models import AliasMove, ModelVersion
 from mainspring.records.plan import Cached
 from mainspring.records.runs import Attempt, Run, Task, Verdict
 from mainspring.records.source import Static
@@ -53,6 +54,10 @@ class State:
         default_factory=dict[tuple[str, int, str, str], tuple[Point, ...]]
     )
     media: list[tuple[str, Medium]] = field(default_factory=list[tuple[str, Medium]])
+    datasets: dict[str, int] = field(default_factory=dict[str, int])
+    versions: dict[int, DatasetVersion] = field(default_factory=dict[int, DatasetVersion])
+    models: dict[int, ModelVersion] = field(default_factory=dict[int, ModelVersion])
+    aliases: list[AliasMove] = field(default_factory=list[AliasMove])
     facts: dict[str, dict[str, tuple[Fact, int | None]]] = field(
         default_factory=dict[str, dict[str, "tuple[Fact, int | None]"]]
     )

@@ -26,10 +26,11 @@ from mainspring.storage.decisions import chain_of, linked
 from mainspring.storage.results import comparable, differing
 from mainspring.testing.datasets import MemoryDatasetChanges
 from mainspring.testing.facts import MemoryAnnotations, add_reused, set_fact
+from mainspring.testing.models import MemoryModelChanges
 from mainspring.testing.queue import MemoryQueue
 
 
-class MemoryTransaction(MemoryQueue, MemoryAnnotations, MemoryDatasetChanges):
+class MemoryTransaction(MemoryQueue, MemoryAnnotations, MemoryDatasetChanges, MemoryModelChanges):
     """One atomic set of changes (records.stores.Transaction)."""
 
     def add_run(self, run: Run, spec: bytes) -> None:

@@ -76,6 +76,12 @@ SELECT v.dataset || '@v' || v.number || ': the last number that was given is ' |
 FROM dataset_versions v JOIN datasets d ON d.name = v.dataset
 WHERE v.number < 1 OR v.number > d.last
 
+-- name: model_numbers
+-- Likewise.
+SELECT v.model || '@v' || v.number || ': the last number that was given is ' || m.last
+FROM model_versions v JOIN models m ON m.name = v.model
+WHERE v.number < 1 OR v.number > m.last
+
 -- name: not_ended
 -- 5. A queued run may have been settled entirely by its plan; its first turn ends it.
 SELECT id || ': ' || status || ', but all of its tasks are settled'

@@ -2,13 +2,13 @@
 
 -- fragment: columns
 id, pipeline, status, wish, spec, snapshot, parameters, seed, created, started, ended, parent, reason,
-forced, environment
+forced, sources, environment
 
 -- name: add_spec
 INSERT INTO specs (digest, body) VALUES (?, ?) ON CONFLICT (digest) DO NOTHING
 
 -- name: add
-INSERT INTO runs ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO runs ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: get
 SELECT {columns} FROM runs WHERE id = ?
@@ -61,6 +61,9 @@ DELETE FROM runs WHERE id = ? RETURNING spec
 
 -- name: delete_spec
 DELETE FROM specs WHERE digest = :spec AND NOT EXISTS (SELECT 1 FROM runs WHERE spec = :spec)
+
+-- name: sources
+SELECT sources FROM runs WHERE sources <> '{}'
 
 -- name: snapshots
 SELECT DISTINCT snapshot FROM runs

@@ -5,6 +5,7 @@ SELECT 1 + coalesce(max(n), 0) FROM (
     SELECT max(number) AS n FROM runs UNION ALL SELECT max(id) FROM tasks
     UNION ALL SELECT max(id) FROM results UNION ALL SELECT max(id) FROM media
     UNION ALL SELECT max(id) FROM dataset_versions
+    UNION ALL SELECT max(id) FROM model_versions
 ) AS numbers
 
 -- name: outputs
@@ -23,6 +24,9 @@ SELECT run, outputs FROM results WHERE id >= ? AND id < ?
 
 -- name: datasets
 SELECT manifest, format, manifest_size, profile FROM dataset_versions WHERE id >= ? AND id < ?
+
+-- name: models
+SELECT manifest, format, manifest_size FROM model_versions WHERE id >= ? AND id < ?
 
 -- name: attempts
 SELECT t.run, a.id, a.ended IS NOT NULL FROM tasks t JOIN attempts a ON a.task = t.id
