@@ -45,6 +45,7 @@ _PROBES: dict[str, Callable[[], bool]] = {
     "tmpfs": _can_mount_tmpfs,
     "postgres": available,
     "torch": lambda: importlib.util.find_spec("torch") is not None,
+    "sqlalchemy": lambda: importlib.util.find_spec("sqlalchemy") is not None,
     "ceph": cephs.available,
     "jsonlite": lambda: _has_r_package("jsonlite"),
 }

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Hashable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, TypeVar
 
+from msgspec import DecodeError
+
 from mainspring.app import views
+from mainspring.app.environments import environment_of, facts
 from mainspring.app.listing import run_view
 from mainspring.app.project import Project
 from mainspring.app.showing import MOST, finite, first, task_view
 from mainspring.planning.explain import differences
+from mainspring.records.errors import MainspringError
 from mainspring.records.runs import Run
 from mainspring.records.source import SourceFile
 from mainspring.records.stores import KeyParts
@@ -38,7 +43,7 @@ def compare(project: Project, before: Run, after: Run) -> views.DiffView:
         parameters=list(_changes(before.parameters, after.parameters)),
         sources=list(_changes(_versions(before), _versions(after))),
         source=list(_source(project, before.snapshot, after.snapshot)),
-        environment=list(_changes(_environment(keys[0]), _environment(keys[1]))),
+        environment=list(_environment(project, (before, after), keys)),
         tasks=list(_tasks(project, before, after, keys)),
         metrics=first(list(_metrics(project, before.id, after.id)), MOST, "metrics", cut),
         artifacts=first(list(_artifacts(project, before.id, after.id)), MOST, "artifacts", cut),
@@ -75,7 +80,20 @@ def _key_parts(project: Project, run: Run) -> dict[str, KeyParts]:
     return {path: parts for path, parts in found.items() if parts is not None}
 
 
-def _environment(parts: Mapping[str, KeyParts]) -> dict[str, str]:
+def _environment(
+    project: Project,
+    runs: tuple[Run, Run],
+    keys: tuple[Mapping[str, KeyParts], Mapping[str, KeyParts]],
+) -> Iterator[views.ChangeView]:
+    """Packages, and what the records of both runs say of their machines."""
+    found = [_packages(parts) for parts in keys]
+    with suppress(MainspringError, DecodeError):  # one was not recorded, or is gone
+        told = [facts(environment_of(project, run)) for run in runs]
+        found = [packages | more for packages, more in zip(found, told, strict=True)]
+    yield from _changes(found[0], found[1])
+
+
+def _packages(parts: Mapping[str, KeyParts]) -> dict[str, str]:
     """What the tasks used of packages and the platform, together."""
     found: dict[str, str] = {}
     for part in parts.values():

@@ -38,6 +38,54 @@ def build_lock(project: Project, lock: Lock) -> Path:
     return Environments(project.home, project.blobs.read).build(lock)
 
 
+def lock_text(project: Project, run: Run | None) -> tuple[str, bytes]:
+    """Return the lock of a run, or of all of the project's code with what is installed now, as the
+    name of a file and its content. Raises NotFoundError, EnvironmentBuildError."""
+    if run is None:
+        from mainspring.storage.pins import MADE, pin
+
+        _, snapshot = project.snapshot()
+        return MADE, pin(project.code(snapshot).packages(), project.root).text
+    lock = environment_of(project, run).lock
+    if lock is None:
+        raise EnvironmentBuildError("no lock was recorded")
+    return lock.main, project.blobs.read(lock.files[lock.main])
+
+
+def build_path(project: Project, path: str) -> tuple[str, Path]:
+    """Build the environment of a lock (or of its folder) of the project as it is now; return the
+    lock's path and the environment's Python. Raises DefinitionError, EnvironmentBuildError."""
+    _, snapshot = project.snapshot()
+    lock = project.code(snapshot).read_lock(path)
+    return lock.path, build_lock(project, lock)
+
+
+def facts(environment: Environment) -> dict[str, str]:
+    """Return what an environment's record says of the machine, by name, as texts."""
+    machine, python = environment.machine, environment.python
+    found = {
+        "Python": f"{python.version} {python.implementation}, {python.build}",
+        "system": f"{machine.system} {machine.release} {machine.architecture}",
+        "C library": machine.libc,
+        "processor": machine.processor,
+        "processor flags": " ".join(machine.flags),
+        "cores": str(machine.cores),
+    }
+    for each in environment.libraries:
+        if each.version:
+            found[f"{each.kind.upper()} of {each.of}"] = f"{each.name} {each.version}"
+        else:
+            name = f"{each.kind} library of {each.of}"
+            found[name] = ", ".join(filter(None, [found.get(name), each.name]))
+    if environment.gpu is not None:
+        gpu = environment.gpu
+        found |= {"GPU driver": gpu.driver, "CUDA": gpu.cuda, "cuDNN": gpu.cudnn}
+        found["GPUs"] = ", ".join(gpu.devices)
+    found |= {f"threads of {name}": str(count) for name, count in environment.threads.items()}
+    found |= {f"image {name}": digest for name, digest in environment.images.items()}
+    return {name: text for name, text in found.items() if text}
+
+
 def build_planned(project: Project, planned: Planned) -> None:
     """Build the environments of the steps that may run, before anything does.
 

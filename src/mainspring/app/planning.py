@@ -60,8 +60,6 @@ def make_plan(
     context = make_context(
         project, spec.name, snapshot, run_seed, project.store.read, frozenset(force)
     )
-    for work in work_of(spec):  # a bad lock is found now, not when its step is reached
-        context.lock(work)
     sources = resolve(project, spec, wanted, recorded)
     check_uses(project, spec, parameters, sources)
     frame = Frame(
@@ -70,6 +68,8 @@ def make_plan(
         parameters=dict(parameters),
         sources=sources,
     )
+    for work in work_of(spec):  # a bad lock is found now, not when its step is reached
+        context.lock(work)
     plan = build(spec, frame, context)
     return Planned(plan=plan, spec=spec, spec_bytes=data, context=context)
 

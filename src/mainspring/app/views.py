@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from mainspring.records.artifacts import ArtifactRef
+from mainspring.records.environments import Environment
 from mainspring.records.imports import Import
 from mainspring.records.metrics import Medium
 from mainspring.records.runs import Attempt, TaskError, Verdict
@@ -337,6 +338,18 @@ class Check(View, frozen=True, kw_only=True):
     status: str
     text: str
     hint: str | None = None
+
+
+class EnvironmentView(View, frozen=True, kw_only=True):
+    """`mainspring environment`: what a run's steps ran in (its blob is `digest`), and of each lock
+    that was built, by its path in the project, the Python (for R, the library) of the environment.
+    """
+
+    run: str | None
+    digest: str | None = None
+    environment: Environment | None = None
+    built: dict[str, str] = {}
+    format: str = "mainspring.environments/1"
 
 
 class StoreView(View, frozen=True, kw_only=True):

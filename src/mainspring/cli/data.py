@@ -11,6 +11,7 @@ from mainspring.cli import choices
 from mainspring.cli.invocation import Invocation, Verb, given, global_options
 
 if TYPE_CHECKING:
+    from mainspring.app.data.adding import Added, Wanted
     from mainspring.records.datasets import DatasetVersion
 
 
@@ -25,37 +26,67 @@ def command() -> None:
 
 @command.command(cls=Verb)
 @click.argument("name", shell_complete=choices.complete_dataset)
-@click.argument("place", metavar="PATH")
+@click.argument("place", metavar="PATH", required=False)
+@click.option("--sql", metavar="QUERY", help="Store the answer to a query instead, as Parquet.")
+@click.option("--from", "source", metavar="URL", help="The database, or a variable that names it.")
 @click.option("--link", is_flag=True, help="Let the files themselves be the stored ones.")
 @click.option("--reference", is_flag=True, help="Leave the data where it is; store digests only.")
+@click.option("--label", metavar="COLUMN", help="The column that says what a row is.")
+@click.option("--no-profile", is_flag=True, help="Look into no file.")
 @click.option("--exclude", metavar="GLOB", multiple=True, help="Leave these files out.")
 @click.option("-m", "--message", metavar="TEXT", default="", help="What is said of the version.")
 @given
 def add(
     invocation: Invocation,
     name: str,
-    place: str,
+    place: str | None,
     *,
+    sql: str | None,
+    source: str | None,
+    label: str | None,
+    no_profile: bool,
     link: bool,
     reference: bool,
     exclude: tuple[str, ...],
     message: str,
 ) -> None:
     """Make what PATH holds now a version of NAME, unless the newest one has that content."""
-    from mainspring.app.data.adding import Wanted, add_path
+    from mainspring.app.data.adding import Wanted
     from mainspring.cli import data_pages
     from mainspring.records.errors import MainspringError
 
     if link and reference:
         raise MainspringError("--link and --reference exclude each other")
     keep = "link" if link else "reference" if reference else "copy"
-    wanted = Wanted(name=name, keep=keep, exclude=exclude, message=message)
+    wanted = Wanted(
+        name=name,
+        keep=keep,
+        exclude=exclude,
+        message=message,
+        label=label,
+        profile=not no_profile,
+    )
+    if (sql is None) != (source is None) or (sql is None) == (place is None):
+        raise MainspringError("give either a PATH, or --sql and --from")
+    data_pages.added(invocation, _added(invocation, wanted, place, sql, source))
+
+
+def _added(
+    invocation: Invocation, wanted: Wanted, place: str | None, sql: str | None, source: str | None
+) -> Added:
+    from mainspring.app.data.adding import add_path
+    from mainspring.cli import data_pages
+
+    project = invocation.open()
+    if sql is not None and source is not None:
+        from mainspring.app.data.sources import add_query
+
+        return add_query(project, wanted, source, sql)
     progress = data_pages.Progress(invocation.errors)
     try:
-        added = add_path(invocation.open(), wanted, Path(place), progress=progress)
+        return add_path(project, wanted, Path(place or "."), progress=progress)
     finally:
         progress.end()
-    data_pages.added(invocation, added)
 
 
 @command.command(cls=Verb, name="list")
@@ -90,6 +121,23 @@ def show(invocation: Invocation, name: str, limit: int) -> None:
 
     project = invocation.open()
     data_pages.version(invocation, show(project, find_version(project, name), limit))
+
+
+@command.command(cls=Verb)
+@click.argument("before", metavar="NAME@VERSION", shell_complete=choices.complete_dataset)
+@click.argument("after", metavar="[NAME@]VERSION", shell_complete=choices.complete_dataset)
+@given
+def diff(invocation: Invocation, before: str, after: str) -> int:
+    """Show in what two versions differ: files, columns, labels, rows; status 1 if they do."""
+    from mainspring.app.data.diffing import diff
+    from mainspring.app.data.versions import find_version
+    from mainspring.cli import data_pages
+
+    project = invocation.open()
+    if "@" not in after and before.partition("@")[0] != after:
+        after = f"{before.partition('@')[0]}@{after}"
+    one, two = find_version(project, before), find_version(project, after)
+    return data_pages.differences(invocation, diff(project, one, two))
 
 
 @command.command(cls=Verb)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mainspring.cli import wording
 from mainspring.cli.invocation import Invocation
@@ -11,10 +11,11 @@ from mainspring.cli.screen import Cell, Screen, clean
 
 if TYPE_CHECKING:
     from mainspring.app.data.adding import Added
-    from mainspring.app.data.views import DatasetCheckView, DatasetView
+    from mainspring.app.data.views import DataDiffView, DatasetCheckView, DatasetView, RowsView
     from mainspring.records.datasets import DatasetVersion
 
 _NOTHING = "no datasets yet: `mainspring data add NAME PATH` makes one"
+_SHOWN = 10  # labels of a version that are shown
 _SHORT = 19  # characters of a digest that are shown
 
 
@@ -92,6 +93,7 @@ def version(invocation: Invocation, view: DatasetView) -> None:
         ["rows", _rows(found.rows, found.labelled)],
     ]
     screen.table([[Cell(name, "dim"), text] for name, text in rows if text], indent=2)
+    _profile(screen, view)
     if view.listed:
         screen.line()
         screen.table(
@@ -103,6 +105,38 @@ def version(invocation: Invocation, view: DatasetView) -> None:
         )
     if view.cut and view.listed:
         screen.line(f"  … and {found.files - len(view.listed):,} more")
+
+
+def _profile(screen: Screen, view: DatasetView) -> None:
+    found = view.profile or {}
+    if found.get("labels"):
+        counts = ", ".join(f"{name} {n:,}" for name, n in list(found["labels"].items())[:_SHOWN])
+        more = ", …" if len(found["labels"]) > _SHOWN else ""
+        screen.line(f"  labels ({clean(str(found['label']))}): {clean(counts)}{more}")
+    if found.get("columns"):
+        screen.line()
+        screen.table(
+            [
+                [
+                    column["name"],
+                    Cell(column["type"], "dim"),
+                    f"{column['missing']:,} missing" if column.get("missing") else "",
+                    _range_of(column),
+                ]
+                for column in found["columns"]
+            ],
+            indent=2,
+        )
+    for text in found.get("skipped", ()):
+        screen.line(f"  not profiled: {clean(text)}")
+
+
+def _range_of(column: dict[str, Any]) -> str:
+    if column.get("mean") is not None:
+        low, high = wording.number(column["minimum"]), wording.number(column["maximum"])
+        return f"{low} to {high}, mean {wording.number(column['mean'])}"
+    counts = column.get("categories")
+    return f"{len(counts)} values" if counts else ""
 
 
 def checked(invocation: Invocation, view: DatasetCheckView) -> int:
@@ -129,6 +163,60 @@ def checked(invocation: Invocation, view: DatasetCheckView) -> int:
     return 1
 
 
+def differences(invocation: Invocation, view: DataDiffView) -> int:
+    """In what two versions differ; the exit status."""
+    differ = view.before.digest != view.after.digest
+    if invocation.json:
+        invocation.emit(view)
+        return int(differ)
+    screen = invocation.screen
+    if not differ:
+        screen.line("they have the same content")
+        return 0
+    for change in view.files[:_FILES]:
+        origin = f" (was {clean(change.origin)})" if change.origin else ""
+        sign, style = _SIGNS[change.how]
+        screen.line(f"{screen.paint(sign, style)} {clean(change.path)}{origin}")
+    if len(view.files) > _FILES:
+        screen.line("  …")
+    screen.line("files: " + ", ".join(f"{n:,} {how}" for how, n in sorted(view.counts.items())))
+    before, after = view.before, view.after
+    if before.rows is not None or after.rows is not None:
+        screen.line(
+            f"rows: {_rows(before.rows, before.labelled)} → {_rows(after.rows, after.labelled)}"
+        )
+    screen.table(
+        [["label", label.label, f"{label.before:,} → {label.after:,}"] for label in view.labels]
+        + [
+            ["column", row.column, row.statistic, f"{row.before} → {row.after}"]
+            for row in view.columns
+        ]
+    )
+    for table in view.rows:
+        _changed_rows(screen, table)
+    for text in view.skipped:
+        screen.line(f"not compared: {clean(text)}")
+    return 1
+
+
+def _changed_rows(screen: Screen, table: RowsView) -> None:
+    screen.line(f"{clean(table.path)}: {table.added:,} rows added, {table.removed:,} removed")
+    for sign, style, rows in (("-", "red", table.removed_rows), ("+", "green", table.added_rows)):
+        for row in rows[:_SHOWN_ROWS]:
+            text = " ".join(f"{name}={wording.setting(value)}" for name, value in row.items())
+            screen.line(f"  {screen.paint(sign, style)} {clean(text)}")
+        if len(rows) > _SHOWN_ROWS:
+            screen.line("    …")
+
+
+_FILES = 50  # files of a difference that are shown
+_SHOWN_ROWS = 20
+_SIGNS = {
+    "added": ("+", "green"),
+    "removed": ("-", "red"),
+    "changed": ("~", "yellow"),
+    "renamed": (">", "cyan"),
+}
 _KEPT = {
     "directory": "in the store, a directory",
     "file": "in the store, a file",

@@ -22,12 +22,14 @@ GROUPS: dict[str, dict[str, str]] = {
         "logs": "print what steps have printed",
         "why": "say why a task ran, or why it was reused",
         "diff": "show in what two runs differ",
+        "lineage": "show from what an artifact was made, and what from it",
         "tag": "put tags on a run, to find it by",
         "note": "write something about a run",
         "artifacts": "list, preview and copy out what tasks have made",
     },
     "Keep data": {
         "data": "keep versions of datasets, compare them, get them back",
+        "environment": "show what a run ran in; write its lock, build it",
     },
     "Share": {
         "export": "write a run as one file that others can check and run again",

@@ -55,6 +55,7 @@ def write_head(
         "data": "; ".join(wording.sources(run.sources)),
         "seed": str(run.seed),
         "source": run.snapshot[7:19],
+        "environment": (run.environment or "")[7:19],
         "rerun of": run.parent or "",
         "imported": _origin(imported) if imported else "",
         "asked for": run.wish if run.wish != "run" else "",

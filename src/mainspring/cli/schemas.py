@@ -17,6 +17,7 @@ from mainspring.app import views
 from mainspring.app.annotations import AnnotationsView
 from mainspring.app.capsule import views as capsules
 from mainspring.app.data import views as data_views
+from mainspring.app.lineage import LineageView
 from mainspring.cli.complaint import ErrorView
 from mainspring.records.plan import Plan
 
@@ -32,10 +33,12 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "why": views.WhyView,
     "diff": views.DiffView,
     "annotations": AnnotationsView,
+    "lineage": LineageView,
     "log": views.LogLine,
     "artifacts": views.ArtifactsView,
     "preview": views.PreviewView,
     "written": views.WrittenView,
+    "environments": views.EnvironmentView,
     "gc": views.WasteView,
     "doctor": views.DoctorView,
     "store": views.StoreView,
@@ -43,6 +46,7 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "data-added": data_views.AddedView,
     "datasets": data_views.DatasetsView,
     "dataset": data_views.DatasetView,
+    "data-diff": data_views.DataDiffView,
     "data-check": data_views.DatasetCheckView,
     "data-checkout": data_views.CheckoutView,
     "export": capsules.ExportView,

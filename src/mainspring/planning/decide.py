@@ -7,22 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Mapping as MappingOf
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import msgspec
 
 from mainspring.planning import sources
+from mainspring.planning.elements import Elements, elements_of
 from mainspring.planning.explain import Compare, differences
 from mainspring.planning.graph import Graph, GraphNode
 from mainspring.planning.keys import input_digest, short, task_key, task_seed
-from mainspring.planning.resolve import ArtifactReader, Resolver, element_input
+from mainspring.planning.resolve import ArtifactReader, Resolver
 from mainspring.records.artifacts import (
     Absent,
     ArtifactRef,
     Bundle,
     ElementRef,
     Input,
-    Literal,
     Mapping,
     Sequence,
     Stored,
@@ -141,27 +141,6 @@ _DID = {
 _STOPPED = frozenset(_DID)
 
 
-class Elements(msgspec.Struct, frozen=True):
-    """The elements of one mapped input: JSON values, inputs, or those of a list artifact.
-
-    `tagged` are the index entries of elements of a JSON list that plain data can't stand for.
-    """
-
-    inputs: tuple[Input, ...] = ()
-    ref: ArtifactRef | None = None
-    entries: tuple[ElementRef, ...] = ()
-    tagged: dict[int, ElementRef] = {}
-
-    def __len__(self) -> int:
-        return len(self.entries) if self.ref is not None else len(self.inputs)
-
-    def at(self, index: int) -> tuple[Input, ElementRef | None]:
-        """Return one element as an input, and its index entry if it has one."""
-        if self.ref is not None:
-            return element_input(self.ref, self.entries, index), self.entries[index]
-        return self.inputs[index], self.tagged.get(index)
-
-
 def consider(
     node: GraphNode, upstream: MappingOf[str, Upstream], graph: Graph, context: Context
 ) -> Decision:
@@ -227,49 +206,13 @@ def _judged(node: GraphNode, resolver: Resolver) -> Judge:
 def _expanded(
     work: StepNode | CommandNode, inputs: dict[str, Input], reader: ArtifactReader
 ) -> Expand:
-    elements = {name: _elements(name, inputs[name], reader, work.where) for name in work.map}
+    elements = {name: elements_of(name, inputs[name], reader, work.where) for name in work.map}
     counts = {name: len(items) for name, items in elements.items()}
     if len(set(counts.values())) > 1:
         text = ", ".join(f"{name} has {count}" for name, count in counts.items())
         raise DefinitionError(f"the mapped inputs differ in length: {text}", where=work.where)
     shared = {name: value for name, value in inputs.items() if name not in work.map}
     return Expand(shared, elements, next(iter(counts.values())))
-
-
-def _elements(name: str, value: Input, reader: ArtifactReader, where: str) -> Elements:
-    if isinstance(value, Literal):
-        loaded: Any = value.value
-        if isinstance(loaded, list):
-            return Elements(inputs=_literals(cast("list[Any]", loaded)))
-    if isinstance(value, Stored) and value.index is None:
-        if value.ref.format == "json":
-            loaded = reader.value(value.ref)
-            if isinstance(loaded, list):
-                return _of_json(value.ref, cast("list[Any]", loaded), reader)
-        if value.ref.format == "list":
-            return Elements(ref=value.ref, entries=reader.elements(value.ref))
-    if isinstance(value, Sequence):
-        return Elements(inputs=value.items)
-    if isinstance(value, Bundle) and value.type == "tuple":
-        return Elements(inputs=tuple(value.items.values()))
-    kind = value.ref.type or value.ref.format if isinstance(value, Stored) else short(value)
-    raise DefinitionError(f"map needs a list for {name!r}, not {kind}", where=where)
-
-
-def _literals(values: list[Any]) -> tuple[Input, ...]:
-    return tuple(Literal(value=value) for value in values)
-
-
-def _of_json(ref: ArtifactRef, values: list[Any], reader: ArtifactReader) -> Elements:
-    """The elements of a JSON list: as values, but by reference where plain data would lose what
-    they are (a dataclass, a tuple, a date)."""
-    inputs = list(_literals(values))
-    tagged: dict[int, ElementRef] = {}
-    for index, entry in enumerate(reader.elements(ref)):
-        if input_digest(inputs[index]) != f"{entry.format}:{entry.digest}":
-            inputs[index] = Stored(ref=ref, index=index, element=entry)
-            tagged[index] = entry
-    return Elements(inputs=tuple(inputs), tagged=tagged)
 
 
 def element_inputs(expand: Expand, index: int) -> tuple[dict[str, Input], dict[str, ElementRef]]:

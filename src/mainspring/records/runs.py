@@ -18,8 +18,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     `spec` and `snapshot` are digests (of the PipelineSpec and of the source manifest). `forced`
     names the steps that must run whatever the cache says. `sources` says what the datasets and
     models that the pipeline names stood for, by `datasets.digits`, `models.bert@prod`.
-    `environment` is the digest of a `records.environments.Environment`; None for a run of before
-    these were recorded.
+    `environment` is the digest of a
+    `records.environments.Environment`; None for a run of before these were recorded.
     """
 
     id: str

@@ -25,8 +25,7 @@ from mainspring.storage.sessions import Row
 TABLES = (  # each after those that it refers to
     "specs", "statics", "runs", "tasks", "edges", "attempts", "artifacts", "results",
     "divergences", "expected", "decisions", "series", "points", "media", "facts", "notes",
-    "datasets", "dataset_versions", "models", "model_versions", "model_aliases",
-    "imports",
+    "datasets", "dataset_versions", "models", "model_versions", "model_aliases", "imports",
 )  # fmt: skip
 BATCH = 1_000
 _PATIENCE = 5.0

@@ -95,6 +95,12 @@ class TaskReader(Reading):
         rows = self._db.rows(_SQL["outputs"], (task,))
         return {row[0]: artifact_of(row, 1) for row in rows}
 
+    def makers(self, digest: str, limit: int) -> list[Task]:
+        digits = digest.removeprefix("blake3:")
+        low = digits[:12]
+        values = {"low": low, "high": low + "g", "hex": digits, "limit": limit}
+        return [task_of(row) for row in self._db.rows(_SQL["makers"], values)]
+
     def artifacts(self, run: str, *, elements: bool = True) -> list[tuple[str, str, ArtifactRef]]:
         rows = self._db.rows(_SQL["artifacts" if elements else "top_artifacts"], (run,))
         return [(row[0], row[1], artifact_of(row, 2)) for row in rows]

@@ -124,6 +124,17 @@ class MemoryReader(MemoryHistory, MemoryFacts, MemoryDatasets, MemoryModels):
     def outputs(self, task: int) -> dict[str, ArtifactRef]:
         return dict(self._now().outputs.get(task, {}))
 
+    def makers(self, digest: str, limit: int) -> list[Task]:
+        state = self._now()
+        digits = digest.removeprefix("blake3:")
+        found = [
+            state.tasks[task]
+            for task, refs in sorted(state.outputs.items())
+            for ref in refs.values()
+            if ref.digest[7:].startswith(digits)
+        ]
+        return found[:limit]
+
     def artifacts(self, run: str, *, elements: bool = True) -> list[tuple[str, str, ArtifactRef]]:
         state = self._now()
         return [

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from mainspring.app.data.profiling import Profile, profile, store
 from mainspring.app.occupancy import in_use
 from mainspring.app.project import Project
 from mainspring.records.artifacts import ArtifactRef
@@ -15,6 +16,7 @@ from mainspring.records.canonical import digest_of
 from mainspring.records.datasets import DatasetVersion, check_name
 from mainspring.records.errors import NotFoundError
 from mainspring.storage.blobs import LocalBlobs
+from mainspring.storage.folders.content import Content
 from mainspring.storage.folders.reading import Believed, Progress, Reading
 from mainspring.storage.folders.reference import Reference, store_reference
 from mainspring.storage.folders.walk import One, Walk
@@ -90,7 +92,7 @@ def _add(project: Project, wanted: Wanted, place: str, reading: Reading) -> Adde
         and (before.digest, before.ref) == (newest.digest, newest.ref.digest)
         and reading.unchanged()
     ):
-        return Added(version=newest, new=False)
+        return record(project, newest, wanted) if wanted.label else Added(version=newest, new=False)
     blobs = project.blobs
     reference = wanted.keep == "reference"
     taking = HashingIntake() if reference else intake(blobs, link=wanted.keep == "link")
@@ -110,9 +112,9 @@ def _add(project: Project, wanted: Wanted, place: str, reading: Reading) -> Adde
         origin=origin_of(project, place),
         message=wanted.message,
     )
-    made, new = record(project, version)
-    reading.remember(digest, made.ref.digest)
-    return Added(version=made, new=new, read=reading.read, read_size=reading.read_size)
+    added = record(project, version, wanted)
+    reading.remember(digest, added.version.ref.digest)
+    return msgspec.structs.replace(added, read=reading.read, read_size=reading.read_size)
 
 
 def _reference(project: Project, wanted: Wanted, place: str, kept: ArtifactRef) -> ArtifactRef:
@@ -126,19 +128,42 @@ def _reference(project: Project, wanted: Wanted, place: str, kept: ArtifactRef) 
     return store_reference(where, project.blobs, PATH)
 
 
-def record(project: Project, version: DatasetVersion) -> tuple[DatasetVersion, bool]:
-    """Put a version on record, unless the newest one has the same content; say whether it is new.
+def record(project: Project, version: DatasetVersion, wanted: Wanted) -> Added:
+    """Put a version on record, unless the newest one has the same content.
 
-    Where the content is the same but is kept in another way now, the newest one is changed.
+    Where that is so, but it is kept in another way now or described by another label, the newest
+    one is changed. Raises MainspringError where no table has the label's column.
     """
+    made = _described(project, version, wanted)
     with project.store.write() as tx:
         newest = tx.newest_dataset_version(version.dataset)
         if newest is None or newest.digest != version.digest:
-            return tx.add_dataset_version(version), True
-        if newest.ref != version.ref:
-            newest = msgspec.structs.replace(newest, ref=version.ref)
-            tx.change_dataset_version(newest)
-        return newest, False
+            return Added(version=tx.add_dataset_version(made), new=True)
+        changed = msgspec.structs.replace(
+            newest, ref=made.ref, rows=made.rows, labelled=made.labelled, profile=made.profile
+        )
+        if changed != newest:
+            tx.change_dataset_version(changed)
+        return Added(version=changed, new=False)
+
+
+def _described(project: Project, version: DatasetVersion, wanted: Wanted) -> DatasetVersion:
+    """The version with what is known of its content."""
+    versions = project.store.read.dataset_versions(version.dataset)
+    newest = versions[-1] if versions else None
+    before = newest and newest.profile and project.blobs.read(newest.profile)
+    label = msgspec.json.decode(before, type=Profile).label if before else None
+    if newest is not None and newest.digest == version.digest and wanted.label in (None, label):
+        return msgspec.structs.replace(
+            version, rows=newest.rows, labelled=newest.labelled, profile=newest.profile
+        )
+    if not wanted.profile:
+        return version
+    content = Content(version.ref, project.blobs)
+    made = profile(content, wanted.label or label, strict=wanted.label is not None)
+    return msgspec.structs.replace(
+        version, rows=made.rows, labelled=made.labelled, profile=store(made, project.blobs)
+    )
 
 
 def origin_of(project: Project, place: str) -> str:

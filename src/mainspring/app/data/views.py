@@ -90,6 +90,63 @@ class CheckoutView(View, frozen=True, kw_only=True):
     format: str = "mainspring.data-checkout/1"
 
 
+class FileChangeView(View, frozen=True, kw_only=True):
+    """A file in which two versions differ: `how` is added, removed, changed or renamed (`origin` is
+    its path before that). `before` and `after` are digests."""
+
+    path: str
+    how: str
+    origin: str | None
+    before: str | None
+    after: str | None
+    size: int
+
+
+class StatisticView(View, frozen=True, kw_only=True):
+    """A column in which two versions differ. With the statistic "column" it was added or removed
+    (`before`), and `after` is its type."""
+
+    column: str
+    statistic: str
+    before: float | str | None
+    after: float | str | None
+
+
+class LabelChangeView(View, frozen=True, kw_only=True):
+    """How many rows had a label, and have it now."""
+
+    label: str
+    before: int
+    after: int
+
+
+class RowsView(View, frozen=True, kw_only=True):
+    """The rows in which a table differs: all are counted, the first 100 of each kind are here. A
+    row that has changed was removed and added."""
+
+    path: str
+    added: int
+    removed: int
+    added_rows: list[dict[str, Any]]
+    removed_rows: list[dict[str, Any]]
+
+
+class DataDiffView(View, frozen=True, kw_only=True):
+    """`mainspring data diff`. `counts` are of files, by how they differ; `skipped` are tables whose
+    rows could not be compared, and why."""
+
+    before: VersionView
+    after: VersionView
+    counts: dict[str, int]
+    files: list[FileChangeView]
+    columns: list[StatisticView]
+    labels: list[LabelChangeView]
+    rows: list[RowsView]
+    skipped: list[str] = []
+    cut: list[str] = []
+    format: str = "mainspring.data-diff/1"
+
+
 def version_view(version: DatasetVersion) -> VersionView:
     """A version as it is shown."""
     return VersionView(

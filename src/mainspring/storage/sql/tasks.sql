@@ -90,3 +90,10 @@ SELECT parent, status, count(*) FROM tasks WHERE run = ? GROUP BY parent, status
 -- name: digests
 SELECT DISTINCT digest FROM artifacts
 UNION SELECT json_extract(i.value, '$[0]') FROM tasks t, json_each(t.inputs) i
+
+-- name: makers
+-- Along artifacts_digest, in the order of the tasks' making.
+SELECT {columns} FROM artifacts a JOIN tasks t ON t.id = a.task
+WHERE substr(a.digest, 8, 12) >= :low AND substr(a.digest, 8, 12) <= :high
+    AND substr(a.digest, 8, length(:hex)) = :hex
+ORDER BY t.id LIMIT :limit
