@@ -33,6 +33,13 @@ LISTED = 10
     is_flag=True,
     help="Leave out values of more than 1 MB; their digests stay, so that a rerun can be checked.",
 )
+@click.option(
+    "--data",
+    type=click.Choice(["copy", "link"]),
+    default="copy",
+    show_default=True,
+    help="Whether datasets and models that the pipeline names are in it, or only their digests.",
+)
 @click.option("--force", is_flag=True, help="Overwrite what is there.")
 @given
 def command(
@@ -43,6 +50,7 @@ def command(
     key: str | None,
     unsigned: bool,
     without_values: bool,
+    data: str,
     force: bool,
 ) -> None:
     """Write a run as a capsule: one file to check, read, import elsewhere and run again.
@@ -59,7 +67,15 @@ def command(
     record = project.store.read.find_run(run)
     target = output or Path(f"{record.id}.crate.zip")
     with in_use(project.home):
-        view = export(project, record, target, key=signer, values=not without_values, force=force)
+        view = export(
+            project,
+            record,
+            target,
+            key=signer,
+            values=not without_values,
+            data=data == "copy",
+            force=force,
+        )
     if invocation.json:
         invocation.emit(view)
     else:

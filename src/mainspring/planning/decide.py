@@ -1,7 +1,6 @@
 """One task considered: skipped, blocked, reused, run, expanded or decided, and why.
 
-This is the only place where that is decided. `plan` prints what it says, the engine does it, and
-`why` repeats it.
+That is decided here only: `plan` prints what this says, the engine does it, `why` repeats it.
 """
 
 from __future__ import annotations
@@ -40,16 +39,14 @@ from mainspring.records.stores import History, KeyParts, Upstream
 
 
 class Context(msgspec.Struct):
-    """What deciding is given; it opens no store itself. An engine sets `history` to its present
-    transaction, so that it sees what the same turn has recorded.
+    """What deciding is given. An engine sets `history` to its present transaction.
 
     `static` gives the input-independent part of a node's key and its digest. `source_digest`
     gives the digest of a project file (or listing) in the run's snapshot, or "absent";
     `value_digest` and `class_digest` that of the project's code that a stored value, or a class,
-    brings with it. `force` names the templates that must run whatever the cache says
-    (`tune/`: all that is inside of `tune`). `now` is seconds since the epoch. `compare` says in
-    what two versions of a dataset differ.
-    `lock` is that of a step's own environment.
+    brings with it. `lock` is that of a step's own environment. `force` names the templates that
+    must run whatever the cache says (`tune/`: all that is inside of `tune`). `now` is seconds since
+    the epoch. `compare` says in what two versions of a dataset differ.
     """
 
     pipeline: str
@@ -137,12 +134,10 @@ class Judge(msgspec.Struct, frozen=True):
 Decision: TypeAlias = Skip | Block | Fault | Reuse | Execute | Expand | Round | Judge
 
 ABSENT = "absent"
-
 _DID = {
-    TaskStatus.FAILED: "failed",
-    TaskStatus.BLOCKED: "was blocked",
+    TaskStatus.FAILED: "failed", TaskStatus.BLOCKED: "was blocked",
     TaskStatus.CANCELLED: "was cancelled",
-}
+}  # fmt: skip
 _STOPPED = frozenset(_DID)
 
 

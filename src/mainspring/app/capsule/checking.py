@@ -63,6 +63,8 @@ class Checks:
             if at is not None and not 0 <= at < _LATEST:
                 raise self._refuse("its times are none")
         self.plain(run.parameters, "a parameter")
+        for name, found in run.sources.items():
+            self.ref(found.ref, name)
         self._source(manifest)
         packing.check_code(spec, manifest)
 

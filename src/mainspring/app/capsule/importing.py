@@ -52,7 +52,14 @@ from mainspring.storage.serializers.safety import Examined
 from mainspring.storage.sums import Sums
 
 STAGING = "import-"
-HELD = (packing.ENVIRONMENT, packing.LOCKS, packing.SOURCE, packing.ARTIFACTS, packing.BLOBS)
+HELD = (
+    packing.DATA,
+    packing.ENVIRONMENT,
+    packing.LOCKS,
+    packing.SOURCE,
+    packing.ARTIFACTS,
+    packing.BLOBS,
+)
 
 
 def take(project: Project, path: Path, trust: Trust) -> ImportView:
@@ -143,8 +150,11 @@ class _Taking:
         for task in capsule.past.tasks:
             for name, ref in task.outputs.items():
                 self._examine(examined, ref, f"{task.path}.{name}")
+        for name, found in capsule.past.run.sources.items():
+            self._examine(examined, found.ref, name)
         media = {medium.digest for medium in capsule.past.media}
-        outputs = {ref.digest for task in capsule.past.tasks for ref in task.outputs.values()}
+        outputs = {found.ref.digest for found in capsule.past.run.sources.values()}
+        outputs |= {ref.digest for task in capsule.past.tasks for ref in task.outputs.values()}
         wanted = source | media | outputs | examined.needs | self._environment()
         known = held | {found.digest for found in capsule.left_out}
         self._refuse("missing file", wanted - known)

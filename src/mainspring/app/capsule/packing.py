@@ -26,7 +26,7 @@ from mainspring.storage.serializers import registry
 LARGE = 1 << 20
 """Bytes from which a value is left out where values are not wanted."""
 
-SOURCE, ARTIFACTS, BLOBS = "source/", "artifacts/", "blobs/"
+SOURCE, ARTIFACTS, BLOBS, DATA = "source/", "artifacts/", "blobs/", "data/"
 MANIFEST, SPEC, WORKFLOW = "source.json", "pipeline.json", "pipeline.yaml"
 README, CARD, METRICS = "README.md", "MODEL_CARD.md", "metrics.jsonl"
 CRATE, ENVIRONMENT, LOCKS = "ro-crate-metadata.json", "environment.json", "environment/"
@@ -112,6 +112,17 @@ class Parcel:
             ending = medium.mime.rpartition("/")[2].partition("+")[0]
             path = f"{folder}/{_plain(medium.name)}.{_plain(ending)}"
             self._add_part(path, medium.digest, medium.size)
+
+    def add_data_of(self, past: Past, *, values: bool) -> None:
+        """Add the versions of datasets and models that the run's names stood for, or only their
+        digests."""
+        for name, source in sorted(past.run.sources.items()):
+            if not values:
+                self._leave_out(
+                    source.ref.digest, source.ref.size, "data were to stay where they are"
+                )
+                continue
+            self._add_value(f"{DATA}{_plain(name)}", source.ref)
 
     def _add_value(self, stem: str, ref: ArtifactRef) -> None:
         if ref.digest in self._held:

@@ -17,6 +17,7 @@ from mainspring.app.capsule.packing import (
     BLOBS,
     CAPSULE,
     CRATE,
+    DATA,
     ENVIRONMENT,
     MANIFEST,
     SPEC,
@@ -53,7 +54,7 @@ def statement(
     subjects = [
         {"name": found.path, "digest": _digests(found)}
         for path, found in sorted(files.items())
-        if path == CAPSULE or path.startswith((ARTIFACTS, BLOBS))
+        if path == CAPSULE or path.startswith((ARTIFACTS, BLOBS, DATA))
     ]
     made = {
         "_type": STATEMENT,
@@ -106,6 +107,11 @@ def _dependencies(past: Past, files: Mapping[str, PackedFile]) -> list[dict[str,
         for name in (MANIFEST, SPEC, ENVIRONMENT)
         if name in files
     ]
+    found += [
+        {"name": name, "uri": f"urn:mainspring:{source.kind}:{source.name}@{source.version}",
+         "digest": {"blake3": source.digest.rpartition(":")[2]}}
+        for name, source in sorted(past.run.sources.items())
+    ]  # fmt: skip
     versions: dict[str, str] = {}
     for static in past.statics.values():
         versions.update(static.environment)

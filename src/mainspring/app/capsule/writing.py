@@ -46,6 +46,7 @@ def export(
     *,
     key: Ed25519PrivateKey | None,
     values: bool = True,
+    data: bool = True,
     force: bool = False,
 ) -> ExportView:
     """Write the capsule of a run, whole or not at all; the same run makes the same bytes.
@@ -61,7 +62,7 @@ def export(
     check_free(target, force=force)
     if target.is_dir() and not target.is_symlink():
         raise ConflictError(f"{target} is a directory", hint="give the name of a file")
-    writing = _Writing(project, run, key, values=values)
+    writing = _Writing(project, run, key, values=values, data=data)
 
     def make(scratch: Path) -> Path:
         made = scratch / "capsule"
@@ -89,10 +90,17 @@ class _Writing:
     """One capsule being written."""
 
     def __init__(
-        self, project: Project, run: Run, key: Ed25519PrivateKey | None, *, values: bool
+        self,
+        project: Project,
+        run: Run,
+        key: Ed25519PrivateKey | None,
+        *,
+        values: bool,
+        data: bool,
     ) -> None:
         self._project = project
         self._key = key
+        self._data = data
         self.past: Past = past_of(project, run)
         self.spec: PipelineSpec = load_spec(project, run)
         self.metrics = project.store.read.metrics(run.id)
@@ -115,6 +123,7 @@ class _Writing:
         parcel.add_data(packing.CARD, self._card())
         parcel.add_data(packing.METRICS, b"".join(metric_lines(read, run.id)))
         parcel.add_artifacts(self.past)
+        parcel.add_data_of(self.past, values=self._data)
 
     def _card(self) -> bytes:
         own = [file for file in self.manifest.files if file.path == packing.CARD]
