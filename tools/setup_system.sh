@@ -19,6 +19,9 @@ need ceph-mon ceph-mon # a real S3 server
 need ceph-osd ceph-osd
 need radosgw radosgw
 need ceph ceph-common
+need docker-registry docker-registry # where models are pulled from
+need Rscript r-base-core # steps in R, with a package that Debian builds
+[ -d /usr/lib/R/site-library/jsonlite ] || missing+=(r-cran-jsonlite)
 # Debian keeps the server's programs off PATH.
 compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
 # uv makes its own environments; without it, venv has to be there.

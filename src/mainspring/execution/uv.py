@@ -36,7 +36,7 @@ class Uv:
         if found is None:
             raise EnvironmentBuildError(
                 "environments are built by uv, and there is none on PATH",
-                hint="`pip install uv`",
+                hint='`pip install "mainspring[environments]"`',
             )
         return cls(found)
 
