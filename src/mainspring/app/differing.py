@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
@@ -22,11 +22,11 @@ _RECENT = 86_400.0
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
-    """Which environment a task ran in: whether the one that is on record, and another that it can
-    be tried in."""
+    """Which environment a task ran in: whether the one that is on record, and how to get the
+    Python of another that it can be tried in, if there is one."""
 
     is_recorded: bool = False
-    other_python: Path | None = None
+    other: Callable[[], Path | None] | None = None
     other_name: str = ""
 
 

@@ -231,7 +231,8 @@ class Inquiry:
 
     def _environment(self) -> Suspect:
         changes = environment_changes(self._trials.project, self._recorded)
-        swap = self._known.other_python
+        # Only where something is not as recorded: it may have to be built.
+        swap = self._known.other() if changes and self._known.other is not None else None
         if swap is not None:
             one = self._execute(self._known.other_name, self._conditions, 2, python=swap)
             standing = self._standing(one)

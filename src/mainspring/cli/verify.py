@@ -70,6 +70,11 @@ def _hash_seed(_: click.Context, __: click.Parameter, given: str | None) -> int 
     help="Which string hashes: other ones than recorded (new, the default), the recorded ones, N.",
 )
 @click.option(
+    "--here",
+    is_flag=True,
+    help="In the present environment, not in one built from the lock of the run.",
+)
+@click.option(
     "--experiments",
     type=click.IntRange(0, 100),
     default=3,
@@ -85,6 +90,7 @@ def command(
     tolerances: dict[str, float],
     tasks: tuple[str, ...],
     hash_seed: int | None,
+    here: bool,
     experiments: int,
     quiet: bool,
 ) -> int:
@@ -92,9 +98,11 @@ def command(
 
     Each task gets the inputs on record. Status 0: identical, or equal within the tolerance; 1:
     something differs; 4: nothing differs, but not all could be verified. The verdict is kept with
-    the run. Where a task differs, experiments look for the cause.
+    the run. Where a task differs, experiments look for the cause. It runs in an environment that is
+    built from the run's own lock.
     """
     from mainspring.app.occupancy import in_use
+    from mainspring.app.rebuilding import place_of
     from mainspring.app.verdict_views import verification_view
     from mainspring.app.verifying import Wish, verify
     from mainspring.cli.verdict_page import STYLES, WORDS, write_verification
@@ -115,8 +123,15 @@ def command(
     project = invocation.open()
     with in_use(project.home):
         record = project.store.read.find_run(run)
+        place = place_of(project, record, here=here)
         wish = Wish(
-            tolerances=tolerances, tasks=tasks, hash_seed=hash_seed, experiments=experiments
+            tolerances=tolerances,
+            tasks=tasks,
+            hash_seed=hash_seed,
+            experiments=experiments,
+            python=place.python,
+            where=place.name,
+            known=place.known,
         )
         found = verify(project, record, wish, told=told, say=say)
     view = verification_view(found)

@@ -84,6 +84,10 @@ class Distribution(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     content: str = ""
 
 
+_STORED_WITH = {"scikit-learn": ("skops",)}
+"""Distributions that Mainspring stores values of others with: their versions tell in the bytes."""
+
+
 class Inventory(msgspec.Struct, frozen=True, kw_only=True):
     """What is installed: distributions by name, and which of them provide an import name."""
 
@@ -91,7 +95,8 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
     provides: dict[str, tuple[str, ...]] = {}
 
     def closure(self, packages: Iterable[str]) -> dict[str, str]:
-        """Versions of the distributions that provide these import names, and of all they require.
+        """Versions of the distributions that provide these import names, and of all they require
+        or are stored with.
 
         A name that nothing installed provides has no entry: installing it adds one.
         """
@@ -105,5 +110,5 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
             found[known.name] = (
                 f"{known.version}+{known.content}" if known.content else known.version
             )
-            waiting.extend(known.requires)
+            waiting.extend((*known.requires, *_STORED_WITH.get(known.name, ())))
         return dict(sorted(found.items()))
