@@ -1,6 +1,7 @@
 """Run the measurements and print one table.
 
     python bench/run.py [NAME ...]      names: steps fanout engines reuse start big points install
+    python bench/run.py verify          verifying a run, against executing it again
     python bench/run.py blobs_remote    a bucket of a Ceph gateway here, against boto3
     python bench/run.py containers      steps in containers, against podman by hand
     python bench/run.py values          100,000 files, and gigabytes of each array format (minutes)
@@ -24,7 +25,7 @@ import timing
 from timing import Row
 
 DEFAULT = ("start", "steps", "fanout", "engines", "reuse", "points", "big", "install")
-NAMES = (*DEFAULT, "blobs_remote", "containers", "peers", "postgres", "scale", "values")
+NAMES = (*DEFAULT, "blobs_remote", "containers", "peers", "postgres", "scale", "values", "verify")
 
 
 def main(names: list[str]) -> int:

@@ -44,6 +44,7 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "dataset": data_views.DatasetView,
     "data-check": data_views.DatasetCheckView,
     "data-checkout": data_views.CheckoutView,
+    "determinism": verdict_views.DeterminismView,
     "verification": verdict_views.VerificationView,
     "error": ErrorView,
 }
