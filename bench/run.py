@@ -1,6 +1,7 @@
 """Run the measurements and print one table.
 
     python bench/run.py [NAME ...]      names: steps fanout engines reuse start big points install
+    python bench/run.py verify          verifying a run, against executing it again
     python bench/run.py blobs_remote    a bucket of a Ceph gateway here, against boto3
     python bench/run.py capsule         export and import of a gigabyte, against zip and unzip
     python bench/run.py containers      steps in containers, against podman by hand
@@ -28,8 +29,8 @@ from timing import Row
 
 DEFAULT = ("start", "steps", "fanout", "engines", "reuse", "points", "big", "install")
 NAMES = (
-    *DEFAULT, "blobs_remote", "capsule", "containers", "environments", "fingerprint", "peers",
-    "postgres", "scale", "values",
+    *DEFAULT, "blobs_remote", "capsule", "containers", "datasets", "environments", "fingerprint",
+    "peers", "postgres", "scale", "search", "values", "verify",
 )  # fmt: skip
 
 

@@ -33,3 +33,17 @@ def test_outside_of_a_project(tmp_path: Path) -> None:
     assert done.code == 1
     assert "fail  project" in done.out
     assert "ok    python" in done.out
+
+
+def test_steps_that_are_not_deterministic_are_named(cli: Cli, flow: Path) -> None:
+    cli("run", "--json")
+    assert cli("doctor", "determinism", "--json").json["steps"] == []
+    path = flow / "flow.py"
+    text = path.read_text()
+    path.write_text(text.replace("return sum(", "import time\n    return time.time_ns() + sum(", 1))
+    cli("run", "--json")
+    done = cli("doctor", "determinism", "--json")
+    assert done.code == 1, done
+    [step] = done.json["steps"]
+    assert step["differs"]
+    assert step["suspects"][0]["name"] == "clock"

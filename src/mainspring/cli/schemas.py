@@ -52,6 +52,7 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "export": capsules.ExportView,
     "import": capsules.ImportView,
     "keys": capsules.KeysView,
+    "determinism": verdict_views.DeterminismView,
     "verification": verdict_views.VerificationView,
     "error": ErrorView,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mainspring.app.verdict_views import DeterminismView
 from mainspring.cli import wording
 from mainspring.cli.screen import Cell, Screen, clean
 from mainspring.records.verdicts import (
@@ -110,6 +111,19 @@ def write_suspects(screen: Screen, found: Verification) -> None:
     screen.title(f"why {clean(found.first or '')} differs, by experiment")
     for number, suspect in enumerate(found.suspects, 1):
         _write_suspect(screen, number, suspect)
+
+
+def write_determinism(screen: Screen, found: DeterminismView) -> None:
+    """Write which steps differ from themselves, and why."""
+    for step in found.steps:
+        how = "differs" if step.differs else "differs with another number of threads"
+        screen.line(f"{screen.paint(clean(step.path), 'bold')}  {screen.paint(how, 'bold red')}")
+        for number, suspect in enumerate(step.suspects, 1):
+            if suspect.standing is not Standing.EXCLUDED:
+                _write_suspect(screen, number, suspect)
+    count = wording.plural(found.tasks, "task")
+    same = found.tasks - len(found.steps)
+    screen.line(f"{count} executed three times: {same} the same, {len(found.steps)} not")
 
 
 def _write_suspect(screen: Screen, number: int, suspect: Suspect) -> None:

@@ -38,6 +38,7 @@ _OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _PATIENT = ("asyncio/", "threading.py", "queue.py", "selectors.py", "subprocess.py", "socket.py",
             "concurrent/futures/", "multiprocessing/", "sched.py", "ssl.py")  # fmt: skip
 _Any = Callable[..., Any]
+_AGAIN: list[Callable[[], None]] = []
 
 
 def arrange(conditions: Surroundings, home: str) -> None:
@@ -49,6 +50,12 @@ def arrange(conditions: Surroundings, home: str) -> None:
         _hold_entropy(conditions.entropy)
     if conditions.single:
         _hold_threads()
+
+
+def begin() -> None:
+    """Start clock and entropy anew: what a process asked before its step is nothing to the step."""
+    for again in _AGAIN:
+        again()
 
 
 def noted(what: str, impure: tuple[str, ...]) -> tuple[str, ...]:
@@ -92,6 +99,9 @@ class _Clock:
         self._slept = 0
         self._lock = threading.Lock()
 
+    def again(self) -> None:
+        self._looks = self._slept = 0
+
     def passed(self) -> int:
         """Nanoseconds since it began."""
         with self._lock:
@@ -109,6 +119,7 @@ class _Clock:
 
 def _hold_clock(start: float) -> None:
     clock = _Clock(start)
+    _AGAIN.append(clock.again)
     real_sleep = time.sleep
 
     def sleep(seconds: float) -> None:
@@ -240,6 +251,12 @@ def _hold_entropy(seed: int) -> None:
             block = f"{seed}:{number}:{len(found)}".encode()
             found += blake2b(block).digest()
         return bytes(found[:size])
+
+    def again() -> None:
+        nonlocal asked
+        asked = 0
+
+    _AGAIN.append(again)
 
     def urandom(size: int) -> bytes:
         _ask(ENTROPY, "os.urandom")

@@ -250,6 +250,9 @@ def _called(
     )
     limit = limit_threads(order.threads)
     seed_everything(order.seed, site.generators, deterministic=order.deterministic)
+    experiment: Any = sys.modules.get("mainspring.execution.experiments")
+    if experiment is not None:
+        experiment.begin()
     with recorder:
         value = definition.invoke(arguments, literals=literals)
         parts = definition.split(value)
