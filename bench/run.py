@@ -2,6 +2,7 @@
 
     python bench/run.py [NAME ...]      names: steps fanout engines reuse start big points install
     python bench/run.py blobs_remote    a bucket of a Ceph gateway here, against boto3
+    python bench/run.py datasets        20,000 files into a version
     python bench/run.py containers      steps in containers, against podman by hand
     python bench/run.py values          100,000 files, and gigabytes of each array format (minutes)
     python bench/run.py postgres        steps with records in PostgreSQL
@@ -24,7 +25,7 @@ import timing
 from timing import Row
 
 DEFAULT = ("start", "steps", "fanout", "engines", "reuse", "points", "big", "install")
-NAMES = (*DEFAULT, "blobs_remote", "containers", "peers", "postgres", "scale", "values")
+NAMES = (*DEFAULT, "blobs_remote", "containers", "datasets", "peers", "postgres", "scale", "values")
 
 
 def main(names: list[str]) -> int:
