@@ -4,6 +4,7 @@
     python bench/run.py verify          verifying a run, against executing it again
     python bench/run.py blobs_remote    a bucket of a Ceph gateway here, against boto3
     python bench/run.py capsule         export and import of a gigabyte, against zip and unzip
+    python bench/run.py datasets        20,000 files into a version
     python bench/run.py containers      steps in containers, against podman by hand
     python bench/run.py environments    built from a warm cache and recorded, against uv by hand
     python bench/run.py fingerprint     a step that reaches 500 modules, nothing changed
