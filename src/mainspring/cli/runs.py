@@ -59,9 +59,9 @@ def command(
 ) -> None:
     """List runs, newest first, or those of which a condition holds.
 
-    A condition compares metrics.NAME, params.NAME, tags.NAME, data.NAME, status, pipeline, id,
-    note, created, started, ended and duration with constants or with each other; `and`, `or`,
-    `not`, `in [...]`, `is None` and contains(NAME, 'text') are known.
+    A condition compares metrics.NAME, params.NAME, tags.NAME, data.NAME, models.NAME, status,
+    pipeline, id, note, created, started, ended and duration with constants or with each other;
+    `and`, `or`, `not`, `in [...]`, `is None` and contains(NAME, 'text') are known.
     """
     from mainspring.records.stores import RunFilter
 
