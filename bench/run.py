@@ -10,6 +10,7 @@
     python bench/run.py fingerprint     a step that reaches 500 modules, nothing changed
     python bench/run.py values          100,000 files, and gigabytes of each array format (minutes)
     python bench/run.py postgres        steps with records in PostgreSQL
+    python bench/run.py search          10,000 runs (BENCH_RUNS=10000,1000000), found by metrics
     python bench/run.py peers           other systems, each in an environment of its own (minutes)
     python bench/run.py scale           100,000 elements, 5,000 steps, 100,000 runs (10 minutes)
 

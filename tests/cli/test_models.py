@@ -82,3 +82,10 @@ def test_versions_in_plan_run_show_and_diff(cli: Cli, flow: Path, valid: Any) ->
     assert cli("plan", "sizes:main", "--model", "m").err.startswith("error: 'm' says no version")
     found = cli("runs", "--where", "data.d == v1", "--json").json["runs"]
     assert len(found) == 2
+    for where in ("data.d == 'v2' and models.m == v1", "data.d in [v2, v9]"):
+        page = cli("runs", "--where", where, "--order-by", "data.d").out.splitlines()
+        assert len(page) == 3
+        assert second in page[1] + page[2]
+    assert page[0].split()[5] == "data.d"
+    assert "v2" in page[1].split()
+    assert cli("runs", "--where", "models.m == v1").out.splitlines()[1].split()[-1] == "v1"

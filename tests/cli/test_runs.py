@@ -66,3 +66,12 @@ def test_a_condition_that_is_wrong(worked: Worked) -> None:
         assert (done.code, done.out) == (2, "")
         assert said in done.err
         assert "Traceback" not in done.err
+
+
+def test_a_name_that_may_be_misspelt(worked: Worked) -> None:
+    done = worked("runs", "--where", "params.nn > 3 and tags.best")
+    assert (done.code, done.out) == (0, "")
+    said = "  hint: none of the last runs has `params.nn`; did you mean `params.n`?"
+    assert done.err.splitlines() == ["no such runs", said]
+    assert worked("runs", "--where", "params.n > 300").err == "no such runs\n"
+    assert worked("runs", "--where", "params.nn > 3", "--json").err == ""

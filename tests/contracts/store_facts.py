@@ -7,15 +7,24 @@ import math
 import pytest
 from tests.contracts.store_builders import S, a_run, filled, new, outcome, start
 
+from mainspring.records.artifacts import ArtifactRef
+from mainspring.records.conditions import Search
 from mainspring.records.errors import NotFoundError
 from mainspring.records.metrics import Point
+from mainspring.records.sources import Kind, Source
 from mainspring.records.status import RunStatus
 from mainspring.records.stores import Store, Transaction
+from mainspring.records.where import parse_where
 
 
 def log(tx: Transaction, run: str, task: int, attempt: str, **values: float) -> None:
     points = [Point(name=name, value=value, step=None, at=1.0) for name, value in values.items()]
     tx.add_points(run, task, attempt, points, 1)
+
+
+def source(name: str, version: str, kind: Kind = "dataset") -> Source:
+    ref = ArtifactRef(digest=f"blake3:{name}", size=1, format="directory", type="pathlib.Path")
+    return Source(kind=kind, name=name, version=version, digest=f"blake3:{version}", ref=ref)
 
 
 class FactContract:
@@ -44,6 +53,30 @@ class FactContract:
             },
             "none": {},
         }
+
+    def test_versions_of_data_and_models_are_found_from_the_start(self, store: Store) -> None:
+        sources = {
+            "datasets.digits@v1": source("digits", "v1"),
+            "datasets.digits": source("digits", "v3"),
+            "datasets.odd-name@v2": source("odd-name", "v2"),
+            "models.bert@prod": source("bert", "v7", "model"),
+        }
+        filled(store, parameters={}, sources=sources)
+        assert store.read.facts(["r1"])["r1"] == {
+            "data.digits": "v3",
+            "data.odd-name": "v2",
+            "models.bert": "v7",
+        }
+        for text, there in [
+            ("data.digits == v3", True),
+            ("data.digits == 'v3' and data['odd-name'] in [v1, v2]", True),
+            ("data.digits == v1", False),
+            ("models.bert == v7", True),
+            ("models.bert != v7", False),
+            ("models.digits is None and data.bert is None", True),
+        ]:
+            found = [run.id for run in store.read.search(Search(parse_where(text)))]
+            assert found == ["r1"] * there, text
 
     def test_a_metric_is_the_last_of_the_last_task(self, store: Store) -> None:
         first, second = filled(store, new("a"), new("b"), parameters={})

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+from tests.contracts.store_artifacts import ArtifactContract
 from tests.contracts.store_counts import CountContract
 from tests.contracts.store_datasets import DatasetContract
 from tests.contracts.store_facts import FactContract
@@ -32,6 +33,7 @@ class StoreSuite(
     MetricContract,
     FactContract,
     SearchContract,
+    ArtifactContract,
     DatasetContract,
     ModelContract,
     ImportContract,

@@ -50,6 +50,23 @@ def test_the_usual_day(tmp_path: Path, postgres: Postgres) -> None:
     assert len(on_server("runs", "--json").json["runs"]) == 2
 
 
+def test_finding_runs_and_where_a_result_comes_from(tmp_path: Path, postgres: Postgres) -> None:
+    place = Place(tmp_path / "one")
+    place.env["MAINSPRING_STORE"] = postgres.new_database()
+    place.flow(FLOW)
+    place.run()
+    place.run()
+    found = place("runs", "--where", "metrics.total == 30 and params.n < 6", "--json").json["runs"]
+    assert [run["metrics"]["total"] for run in found] == [30.0, 30.0]
+    assert "did you mean `metrics.total`?" in place("runs", "--where", "metrics.totl == 30").err
+    made = place("lineage", f"{found[0]['id']}/total", "--json").json
+    (total,) = made["up"]
+    assert (total["status"], total["source"]) == ("reused", f"{found[1]['id']}/total")
+    (square,) = total["nodes"]
+    assert [node["task"] for node in square["nodes"]] == ["numbers"]
+    assert {node["run"] for node in made["down"]} == {run["id"] for run in found}
+
+
 def test_a_failed_run_goes_on(tmp_path: Path, postgres: Postgres) -> None:
     place = Place(tmp_path / "one")
     place.env["MAINSPRING_STORE"] = postgres.new_database()

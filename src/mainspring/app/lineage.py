@@ -133,7 +133,7 @@ class _Walk:
         self._project = project
         self._read = project.store.read
         self._depth = 100 if depth is None else depth
-        self._edges: dict[str, list[tuple[int, int]]] = {}
+        self._near: dict[str, _Near] = {}
         self._seen: set[tuple[int, bool]] = set()
         self.runs: set[str] = set()
         self.cut = False
@@ -184,10 +184,28 @@ class _Walk:
 
     def _next(self, task: Task, upward: bool) -> list[Task]:
         """The tasks that a task has edges from or to; elements have those of their map."""
-        if task.run not in self._edges:
-            self._edges[task.run] = self._read.edges(task.run)
-        ids = {task.id, task.parent}
-        pairs = self._edges[task.run]
-        wanted = {u for u, d in pairs if d in ids} if upward else {d for u, d in pairs if u in ids}
-        found = [other for other in self._read.top_tasks(task.run) if other.id in wanted]
+        near = self._near.get(task.run)
+        if near is None:
+            tasks = {top.id: top for top in self._read.top_tasks(task.run)}
+            near = self._near[task.run] = _Near(tasks, self._read.edges(task.run))
+        return near.of(task, upward)
+
+
+class _Near:
+    """The tasks of one run, without elements of maps, and what is before and after each."""
+
+    def __init__(self, tasks: dict[int, Task], edges: Iterable[tuple[int, int]]) -> None:
+        self._tasks = tasks
+        self._up: dict[int, set[int]] = {}
+        self._down: dict[int, set[int]] = {}
+        for up, down in edges:
+            self._up.setdefault(down, set()).add(up)
+            self._down.setdefault(up, set()).add(down)
+
+    def of(self, task: Task, upward: bool) -> list[Task]:
+        """The tasks right before (or after) a task, or before the map that it is an element of."""
+        side = self._up if upward else self._down
+        own = side.get(task.id, set())
+        shared = side.get(task.parent, set()) if task.parent is not None else set[int]()
+        found = [self._tasks[other] for other in sorted(own | shared) if other in self._tasks]
         return [other for other in found if other.kind != "checkpoint"]

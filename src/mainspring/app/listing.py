@@ -5,16 +5,20 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 
 from mainspring.app import views
 from mainspring.app.project import Project
-from mainspring.records.conditions import All, Compare, Condition, Field, Search, Some
+from mainspring.records.conditions import All, Compare, Condition, Field, Search, Some, fields_of
 from mainspring.records.facts import Fact
 from mainspring.records.runs import Run
 from mainspring.records.status import RunStatus
 from mainspring.records.stores import RunFilter
 from mainspring.records.verdicts import Exactness
 from mainspring.records.where import parse_order, parse_where
+
+LOOKED_AT = 200
+"""The newest runs, whose names a name is compared with that no run seems to have."""
 
 _AT_WORK = (RunStatus.QUEUED, RunStatus.RUNNING)
 
@@ -27,6 +31,17 @@ def list_runs(project: Project, want: RunFilter) -> views.RunsView:
 def find_runs(project: Project, want: Search) -> views.RunsView:
     """Return the runs that `want` describes, in its order."""
     return _views(project, project.store.read.search(want))
+
+
+def near_names(project: Project, want: Search) -> dict[str, str]:
+    """Return names in a search that none of the last runs has, each with one like it that is
+    there: what somebody may have meant who found nothing."""
+    read = project.store.read
+    runs = [run.id for run in read.runs(RunFilter(limit=LOOKED_AT))]
+    there = sorted({name for facts in read.facts(runs).values() for name in facts})
+    asked = {field.name for field in fields_of(want) if field.root == "facts"}
+    near = {name: get_close_matches(name, there, 1) for name in sorted(asked - {*there})}
+    return {name: found[0] for name, found in near.items() if found}
 
 
 def make_search(where: str | None, order: str | None, want: RunFilter) -> Search:

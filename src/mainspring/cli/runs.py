@@ -14,8 +14,9 @@ from mainspring.cli.verdict_page import STYLES
 from mainspring.records.status import RunStatus
 
 if TYPE_CHECKING:
+    from mainspring.app.project import Project
     from mainspring.app.views import RunView
-    from mainspring.records.conditions import Field
+    from mainspring.records.conditions import Field, Search
 
 
 @verb()
@@ -59,27 +60,25 @@ def command(
 ) -> None:
     """List runs, newest first, or those of which a condition holds.
 
-    A condition compares metrics.NAME, params.NAME, tags.NAME, data.NAME, status, pipeline, id,
-    note, created, started, ended and duration with constants or with each other; `and`, `or`,
-    `not`, `in [...]`, `is None` and contains(NAME, 'text') are known.
+    A condition compares metrics.NAME, params.NAME, tags.NAME, data.NAME, models.NAME, status,
+    pipeline, id, note, created, started, ended and duration with constants or with each other;
+    `and`, `or`, `not`, `in [...]`, `is None` and contains(NAME, 'text') are known.
     """
+    from mainspring.app.listing import find_runs, list_runs, make_search
     from mainspring.records.stores import RunFilter
 
     want = RunFilter(
         pipeline=pipeline, status=tuple(RunStatus(name) for name in status), limit=limit
     )
     columns: Sequence[Field] = ()
+    search: Search | None = None
     if where is not None or order_by is not None:
-        from mainspring.app.listing import find_runs, make_search
         from mainspring.records.conditions import fields_of
 
         search = make_search(where, order_by, want)
-        found = find_runs(invocation.open(), search)
         columns = [field for field in fields_of(search) if field.root == "facts"]
-    else:
-        from mainspring.app.listing import list_runs
-
-        found = list_runs(invocation.open(), want)
+    project = invocation.open()
+    found = list_runs(project, want) if search is None else find_runs(project, search)
     if invocation.json:
         invocation.emit(found)
     elif found.runs:
@@ -88,6 +87,17 @@ def command(
         filtered = where or pipeline or status
         what = "no such runs" if filtered else "no runs yet: `mainspring run` starts one"
         invocation.errors.line(what)
+        if search is not None:
+            _advise(invocation, project, search)
+
+
+def _advise(invocation: Invocation, project: Project, search: Search) -> None:
+    """Say which names of a search that found nothing may be misspelt."""
+    from mainspring.app.listing import near_names
+
+    for name, near in near_names(project, search).items():
+        said = f"none of the last runs has `{name}`; did you mean `{near}`?"
+        invocation.errors.line(f"  hint: {said}")
 
 
 def _rows(runs: Sequence[RunView], fields: Sequence[Field]) -> list[list[Cell]]:

@@ -134,7 +134,7 @@ def first_line(text: str) -> str:
 
 
 def fact(run: RunView, name: str) -> str:
-    """What a run has of `metrics.NAME`, `params.NAME`, `tags.NAME` or `data.NAME`, short."""
+    """What a run has of a name such as `metrics.loss`, `params.c`, `tags.by`, short."""
     root, _, rest = name.partition(".")
     if root == "metrics":
         return number(run.metrics[rest]) if rest in run.metrics else ""
@@ -145,6 +145,10 @@ def fact(run: RunView, name: str) -> str:
         return "" if found is None else setting(found)
     if root == "tags":
         return (run.tags[rest] or "yes") if rest in run.tags else ""
+    if root == "models":
+        from mainspring.records.facts import source_facts
+
+        return str(source_facts(run.sources).get(name, ""))
     return run.data.get(rest, "")
 
 

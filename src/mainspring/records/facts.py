@@ -46,14 +46,14 @@ def parameter_facts(parameters: Mapping[str, Any]) -> dict[str, Fact]:
 
 
 def source_facts(sources: Mapping[str, Source]) -> dict[str, Fact]:
-    """`data.NAME` of every dataset that a run used: its version, `v3`. Where a run used several,
-    the one that was named without a version, or else the first."""
+    """`data.NAME` of every dataset that a run used, `models.NAME` of every model: its version,
+    `v3`. Where a run used several, the one that was named without a version, or else the first."""
     found: dict[str, Fact] = {}
     for key, source in sorted(sources.items()):
-        if source.kind == "dataset":
-            found.setdefault(f"data.{source.name}", source.version)
-            if key == f"datasets.{source.name}":
-                found[f"data.{source.name}"] = source.version
+        name = f"{'data' if source.kind == 'dataset' else 'models'}.{source.name}"
+        found.setdefault(name, source.version)
+        if key == f"{source.kind}s.{source.name}":
+            found[name] = source.version
     return found
 
 

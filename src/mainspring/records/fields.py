@@ -13,8 +13,10 @@ COLUMNS = {
     "id": TEXT, "pipeline": TEXT, "status": TEXT, "created": TIME, "started": TIME, "ended": TIME,
     "duration": SECONDS, "note": TEXT,
 }  # fmt: skip
-ROOTS = {"metrics": NUMBER, "params": ANY, "parameters": ANY, "data": TEXT, "tags": TEXT}
-NAMES = ("metrics.NAME", "params.NAME", "data.NAME", "tags.NAME", *COLUMNS)
+ROOTS = {
+    "metrics": NUMBER, "params": ANY, "parameters": ANY, "data": TEXT, "models": TEXT, "tags": TEXT,
+}  # fmt: skip
+NAMES = ("metrics.NAME", "params.NAME", "data.NAME", "models.NAME", "tags.NAME", *COLUMNS)
 
 
 def field_of(node: ast.expr, line: str, *, words: bool = False) -> Field | None:

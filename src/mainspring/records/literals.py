@@ -115,12 +115,12 @@ def checked_text(text: str, node: ast.expr, line: str, *, cut: bool = True) -> s
 
 
 def _word(field: Field, node: ast.Name, place: Place) -> str:
-    """Words without quotes: states, names of pipelines, versions of data."""
+    """Words without quotes: states, names of pipelines, versions of data and models."""
     if field.root == "run" and field.name == "status":
         return _status(node.id, node, place)
     if field.root == "run" and field.name == "pipeline":
         return node.id
-    if field.name.startswith("data.") and _VERSION.fullmatch(node.id):
+    if field.name.startswith(("data.", "models.")) and _VERSION.fullmatch(node.id):
         return node.id
     refuse(f"unknown name `{node.id}`", place.line, node, hint=f"a text needs quotes: '{node.id}'")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -22,10 +23,6 @@ from mainspring.records.runs import Run
 from mainspring.storage.nouns import Reading
 from mainspring.storage.rows import run_of
 from mainspring.storage.statements import statements
-
-FEW = 5_000
-"""Up to so many runs with a fact that is asked for, they are looked at one by one and sorted;
-above, runs are looked at in the order that is asked for until there are enough."""
 
 _SQL = statements("runs", "search")
 _COLUMNS = {
@@ -64,7 +61,7 @@ class SearchReader(Reading):
 
     def search(self, want: Search) -> list[Run]:
         where = Piece("1 = 1") if want.where is None else condition(want.where)
-        ranges = self._rare(want.where)
+        ranges = None if want.where is None else self._rare(want.where, want.limit)
         if ranges is not None:
             found = " UNION ".join(_SQL["having"].replace("{range}", r.sql) for r in ranges)
             values = tuple(value for r in ranges for value in r.values)
@@ -99,27 +96,34 @@ class SearchReader(Reading):
         rows = self._db.rows(sql.replace("{column}", column), (*values, *where.values, limit))
         return [run_of(row) for row in rows]
 
-    def _rare(self, wanted: Condition | None) -> list[Piece] | None:
-        """Facts of which a run that is wanted has one, if few runs have."""
-        found = None if wanted is None else self._fewest(wanted)
-        return None if found is None or found[0] > FEW else found[1]
+    def _rare(self, wanted: Condition, limit: int) -> list[Piece] | None:
+        """Facts of which a run that is wanted has one, if looking at those runs is less work.
 
-    def _fewest(self, wanted: Condition) -> tuple[int, list[Piece]] | None:
-        """(how many runs, at least up to FEW; their facts), None where that can't be told."""
+        Of `all` runs, `few` have such a fact: about `limit * all / few` runs are looked at in the
+        order that is asked for until there are enough. That is more than `few` below the root.
+        """
+        newest = self._db.rows(_SQL["newest_number"])[0][0] or 0
+        most = max(limit, math.isqrt(limit * newest))
+        found = self._fewest(wanted, most)
+        return None if found is None or found[0] > most else found[1]
+
+    def _fewest(self, wanted: Condition, most: int) -> tuple[int, list[Piece]] | None:
+        """(how many runs, at least up to `most`; their facts), None if that can't be told."""
         if isinstance(wanted, All):
-            known = [found for part in wanted.parts if (found := self._fewest(part)) is not None]
+            parts = [self._fewest(part, most) for part in wanted.parts]
+            known = [found for found in parts if found is not None]
             return min(known, key=lambda found: found[0], default=None)
         if isinstance(wanted, Some):
-            found = [self._fewest(part) for part in wanted.parts]
-            parts = [part for part in found if part is not None]
-            if not parts or len(parts) < len(found):
+            parts = [self._fewest(part, most) for part in wanted.parts]
+            known = [found for found in parts if found is not None]
+            if not known or len(known) < len(parts):
                 return None
-            return sum(count for count, _ in parts), [r for _, some in parts for r in some]
+            return sum(count for count, _ in known), [r for _, some in known for r in some]
         piece = fact_range(wanted)
         if piece is None:
             return None
         sql = _SQL["few"].replace("{range}", piece.sql)
-        return self._db.rows(sql, (*piece.values, FEW + 1))[0][0], [piece]
+        return self._db.rows(sql, (*piece.values, most + 1))[0][0], [piece]
 
 
 def fact_range(wanted: Condition) -> Piece | None:

@@ -131,8 +131,7 @@ class MemoryReader(MemoryHistory, MemoryFacts, MemoryDatasets, MemoryModels):
         found = [
             state.tasks[task]
             for task, refs in sorted(state.outputs.items())
-            for ref in refs.values()
-            if ref.digest[7:].startswith(digits)
+            if any(ref.digest[7:].startswith(digits) for ref in refs.values())
         ]
         return found[:limit]
 

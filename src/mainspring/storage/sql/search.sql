@@ -15,6 +15,9 @@ SELECT f.run FROM facts f WHERE {range}
 -- How many runs have such a fact, counted no further than is of interest.
 SELECT count(*) FROM (SELECT 1 FROM facts f WHERE {range} LIMIT ?) counted
 
+-- name: newest_number
+SELECT max(number) FROM runs
+
 -- name: newest
 SELECT {columns} FROM runs r WHERE {where} ORDER BY r.created DESC, r.number DESC LIMIT ?
 

@@ -93,7 +93,8 @@ UNION SELECT json_extract(i.value, '$[0]') FROM tasks t, json_each(t.inputs) i
 
 -- name: makers
 -- Along artifacts_digest, in the order of the tasks' making.
-SELECT {columns} FROM artifacts a JOIN tasks t ON t.id = a.task
-WHERE substr(a.digest, 8, 12) >= :low AND substr(a.digest, 8, 12) <= :high
-    AND substr(a.digest, 8, length(:hex)) = :hex
-ORDER BY t.id LIMIT :limit
+SELECT {columns} FROM tasks t WHERE t.id IN (
+    SELECT a.task FROM artifacts a
+    WHERE substr(a.digest, 8, 12) >= :low AND substr(a.digest, 8, 12) <= :high
+        AND substr(a.digest, 8, length(:hex)) = :hex
+) ORDER BY t.id LIMIT :limit
