@@ -6,7 +6,7 @@ from tests.cli.conftest import Worked
 def test_page_of_a_failed_run(worked: Worked) -> None:
     out = worked("show", worked.failed).out
     assert f"run {worked.failed}  main  ✗ failed in" in out
-    assert "parameters  n=15" in out
+    assert "parameters   n=15" in out
     assert "    ✓ numbers" in out
     assert "1 of 15 elements did not succeed: 13" in out
     assert "flow.py:16: ValueError: unlucky thirteen" in out

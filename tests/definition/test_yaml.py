@@ -193,7 +193,8 @@ def test_nearest_keys_are_hinted():
     assert caught.value.hint == "did you mean `uses`?"
 
 
-def test_files(tmp_path):
+def test_a_file_is_read_and_named_from_its_project(tmp_path, monkeypatch):
+    monkeypatch.setattr("mainspring.definition.locations._root", None)
     (tmp_path / "mainspring.toml").write_text("")
     path = tmp_path / "sub" / "p.yaml"
     path.parent.mkdir()

@@ -222,7 +222,7 @@ def test_a_deep_look_finds_damage_that_a_plain_one_does_not(place: Place) -> Non
     os.utime(blob, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     done = place("doctor", "--deep")
     assert done.code == 1
-    assert "1 of 6 are damaged" in done.out
+    assert "1 of 8 are damaged" in done.out
     assert place.counts() == {"succeeded": 1, "reused": 2}
 
 

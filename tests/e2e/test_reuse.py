@@ -348,6 +348,7 @@ threading.Thread(target=time.sleep, args=(60,), daemon=True, name="poller").star
 CUDA = """
 import sys, types
 torch = types.ModuleType("torch")
+torch.backends = types.SimpleNamespace(cudnn=types.SimpleNamespace())
 torch.cuda = types.SimpleNamespace(is_initialized=lambda: True)
 torch.manual_seed = lambda seed: None
 torch.use_deterministic_algorithms = lambda *_, **__: None

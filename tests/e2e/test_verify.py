@@ -138,9 +138,9 @@ def test_a_dependency_that_changed_is_the_suspect(place: Place, tmp_path: Path) 
     )
     done = program("run", "--json")
     assert done.returncode == 0, done
-    assert program("verify", "latest", "-q").returncode == 0
+    assert program("verify", "latest", "-q", "--here").returncode == 0
     install("2.0", 0.25)
-    done = program("verify", "latest", "--json")
+    done = program("verify", "latest", "--here", "--json")
     assert done.returncode == 1, done
     found = json.loads(done.stdout)["verification"]
     assert found["first"] == "odd"

@@ -180,7 +180,7 @@ def test_a_damaged_page_is_an_error_and_integrity_says_so(path: Path) -> None:
         tx.add_tasks("r1", [new(f"t{i}") for i in range(2000)])
     store.close()
     with path.open("r+b") as file:
-        for page in range(30, path.stat().st_size // 4096):
+        for page in range(100, path.stat().st_size // 4096):
             file.seek(page * 4096)
             file.write(b"\xff" * 4096)
     store = SqliteStore(path)
@@ -236,11 +236,18 @@ def test_a_system_without_a_mount_table(tmp_path: Path) -> None:
     assert filesystem_of(tmp_path, tmp_path / "none") == ""
 
 
+_BASES = {"facts": "metrics", "search": "runs"}
+_SLOTS = {"where": "1 = 1", "range": "1 = 1", "way": "ASC", "column": "r.id"}
+
+
 def test_every_statement_is_valid_sql(path: Path) -> None:
     connection = sqlite3.connect(path)
     folder = Path(schema.__file__).parent / "sql"
     for noun in sorted(file.stem for file in folder.glob("*.sql")):
-        for name, sql in statements("tasks", noun).items():
+        for name, text in statements(_BASES.get(noun, "tasks"), noun).items():
+            sql = re.sub(r"\{(\w+)\}", lambda slot: _SLOTS[slot[1]], text)
+            if not re.match(r"(--.*\n)*(SELECT|INSERT|UPDATE|DELETE|WITH)", sql):
+                continue  # a condition, which code puts into others
             names = re.findall(r":(\w+)", sql)
             values = dict.fromkeys(names) if names else [None] * sql.count("?")
             try:

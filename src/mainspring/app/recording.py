@@ -59,6 +59,8 @@ def used_by(code: Code, found: Iterable[tuple[Work, Static]]) -> Used:
             images[str(named)] = static.options["image"]
         else:
             packages |= static.environment
+            if isinstance(work, StepNode):
+                packages |= code.rng_packages()
     return Used(
         packages=dict(sorted(packages.items())), steps=steps, images=images, threads=threads
     )

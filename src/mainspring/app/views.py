@@ -136,8 +136,7 @@ class RunDetail(View, frozen=True, kw_only=True):
 
     `cut` names the lists that go on beyond what is here: at most 100 of `failed`, and 1,000 of
     `metrics`, `media` and `divergences`. `imported` says where a run that was made elsewhere came
-    from.
-    `verifications` are the last 20.
+    from. `verifications` are the last 20.
     """
 
     run: RunView

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -13,8 +13,18 @@ from mainspring.cli.screen import Cell
 from mainspring.records.errors import ParameterError
 
 if TYPE_CHECKING:
+    from mainspring.app.planning import Planned
     from mainspring.app.project import Project
     from mainspring.records.runs import Run
+
+
+class _Changes(NamedTuple):
+    """In what the new run is to differ."""
+
+    parameters: dict[str, str]
+    wanted: dict[str, str]
+    seed: int | None
+    start_from: str | None
 
 
 @verb()
@@ -57,37 +67,38 @@ def command(
     from mainspring.app.occupancy import in_use
     from mainspring.app.rerun import rerun
     from mainspring.cli.driving import drive_run
-    from mainspring.cli.planned import plan_now
     from mainspring.cli.run import begin
 
     project = invocation.open()
     with in_use(project.home):
         record = project.store.read.find_run(run)
-        if code is None:
-            planned = rerun(
-                project,
-                record,
-                parameters=parameters,
-                start_from=start_from,
-                seed=seed,
-                wanted=wanted,
-            )
-        else:
-            _check_directory(project, code)
-            planned = plan_now(
-                project,
-                record.pipeline,
-                {**record.parameters, **parameters},
-                seed=record.seed if seed is None else seed,
-                wanted=wanted,
-                again=record,
-                start_from=start_from,
-            )
+        changes = _Changes(parameters, wanted, seed, start_from)
+        planned = (
+            rerun(project, record, **changes._asdict())
+            if code is None
+            else _planned_from(project, code, record, changes)
+        )
         made, executor = begin(project, planned, parent=record.id)
         status = drive_run(invocation, project, made, executor, quiet=quiet)
     if not invocation.json:
         _write_differences(invocation, project, record, made)
     return status
+
+
+def _planned_from(project: Project, code: Path, record: Run, changes: _Changes) -> Planned:
+    """The plan of the run with the source as it is now."""
+    from mainspring.cli.planned import plan_now
+
+    _check_directory(project, code)
+    return plan_now(
+        project,
+        record.pipeline,
+        {**record.parameters, **changes.parameters},
+        seed=record.seed if changes.seed is None else changes.seed,
+        wanted=changes.wanted,
+        again=record,
+        start_from=changes.start_from,
+    )
 
 
 def _check_directory(project: Project, code: Path) -> None:

@@ -13,6 +13,8 @@ from mainspring.records.errors import ParameterError
 from mainspring.records.surroundings import HASH_SEED
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mainspring.records.verdicts import TaskVerdict
 
 
@@ -105,21 +107,9 @@ def command(
     from mainspring.app.rebuilding import place_of
     from mainspring.app.verdict_views import verification_view
     from mainspring.app.verifying import Wish, verify
-    from mainspring.cli.verdict_page import STYLES, WORDS, write_verification
-    from mainspring.records.verdicts import Exactness
+    from mainspring.cli.verdict_page import write_verification
 
-    loud = not quiet and not invocation.json
-
-    def told(verdict: TaskVerdict) -> None:
-        if loud and verdict.verdict is not Exactness.IDENTICAL:
-            sign, style = STYLES[verdict.verdict]
-            word = invocation.errors.paint(f"{sign} {WORDS[verdict.verdict]}", style)
-            invocation.errors.line(f"{verdict.path}  {word}")
-
-    def say(text: str) -> None:
-        if loud:
-            invocation.errors.line(invocation.errors.paint(f"experiment: {text}", "dim"))
-
+    told, say = _tellers(invocation, loud=not quiet and not invocation.json)
     project = invocation.open()
     with in_use(project.home):
         record = project.store.read.find_run(run)
@@ -140,3 +130,23 @@ def command(
     else:
         write_verification(invocation.screen, found)
     return view.exit_code
+
+
+def _tellers(
+    invocation: Invocation, *, loud: bool
+) -> tuple[Callable[[TaskVerdict], None], Callable[[str], None]]:
+    """Who is told of each task's verdict, and of each experiment; both say nothing unless loud."""
+    from mainspring.cli.verdict_page import STYLES, WORDS
+    from mainspring.records.verdicts import Exactness
+
+    def told(verdict: TaskVerdict) -> None:
+        if loud and verdict.verdict is not Exactness.IDENTICAL:
+            sign, style = STYLES[verdict.verdict]
+            word = invocation.errors.paint(f"{sign} {WORDS[verdict.verdict]}", style)
+            invocation.errors.line(f"{verdict.path}  {word}")
+
+    def say(text: str) -> None:
+        if loud:
+            invocation.errors.line(invocation.errors.paint(f"experiment: {text}", "dim"))
+
+    return told, say

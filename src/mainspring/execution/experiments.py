@@ -236,36 +236,42 @@ def _give(kind: type, **functions: _Any) -> None:
 # Entropy.
 
 
-def _hold_entropy(seed: int) -> None:
-    lock = threading.Lock()
-    asked = 0
+class _Stream:
+    """The bytes that a seed stands for, as if the machine had given them."""
 
-    def stream(size: int) -> bytes:
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._lock = threading.Lock()
+        self._asked = 0
+
+    def read(self, size: int) -> bytes:
         """The next bytes of the seed's own sequence."""
-        nonlocal asked
-        with lock:
-            asked += 1
-            number = asked
+        with self._lock:
+            self._asked += 1
+            number = self._asked
         found = bytearray()
         while len(found) < size:
-            block = f"{seed}:{number}:{len(found)}".encode()
+            block = f"{self._seed}:{number}:{len(found)}".encode()
             found += blake2b(block).digest()
         return bytes(found[:size])
 
-    def again() -> None:
-        nonlocal asked
-        asked = 0
+    def again(self) -> None:
+        """Begin anew."""
+        self._asked = 0
 
-    _AGAIN.append(again)
+
+def _hold_entropy(seed: int) -> None:
+    stream = _Stream(seed)
+    _AGAIN.append(stream.again)
 
     def urandom(size: int) -> bytes:
         _ask(ENTROPY, "os.urandom")
-        return stream(size)
+        return stream.read(size)
 
     def getrandom(size: int, flags: int = 0) -> bytes:
         del flags
         _ask(ENTROPY, "os.getrandom")
-        return stream(size)
+        return stream.read(size)
 
     os.urandom = urandom
     cast("Any", os).getrandom = getrandom
@@ -276,7 +282,7 @@ def _hold_entropy(seed: int) -> None:
     def seed_generator(self: random.Random, a: Any = None, version: int = 2) -> None:
         if a is None and type(self) is not random.SystemRandom:
             _ask(ENTROPY, "random.seed()")
-            a = int.from_bytes(stream(32), "big")
+            a = int.from_bytes(stream.read(32), "big")
         real_seed(self, a, version)
 
     cast("Any", random.Random).seed = seed_generator

@@ -105,7 +105,7 @@ def test_only_the_zygotes_used_last_are_kept(rig: Rig) -> None:
     for number in range(6):
         rig.submit(rig.attempt("add", x=1), A=str(number))
         rig.until(lambda: len(rig.owner.exits) == number + 1)  # noqa: B023
-    kept = [dict(env)["A"] for _, _, env in rig.pool._links]
+    kept = [dict(env)["A"] for _, _, env, _ in rig.pool._links]
     assert kept == ["2", "3", "4", "5"]
 
 
