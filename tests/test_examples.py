@@ -126,5 +126,5 @@ def test_what_the_demo_says_works(tmp_path: Path) -> None:
 @pytest.mark.parametrize("example", ["cnn"], indirect=True)
 def test_cnn_is_exact(example: Example) -> None:
     assert example.run()["counts"] == {"succeeded": 4}
-    found = json.loads(example("verify", "latest", "--json"))["verification"]
+    found = json.loads(example("verify", "latest", "--here", "--json"))["verification"]
     assert (found["verdict"], found["counts"]["identical"]) == ("identical", 3)
