@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.app.data import add_data, add_model, table
 from tests.app.flows import write
+from tests.app.sources import add_data, add_model, table
 
 from mainspring import Dataset, Model
 from mainspring.app import api

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.app.data import add_data, add_model, table
 from tests.app.flows import pipeline, plan, recorded, run, states, step, write
+from tests.app.sources import add_data, add_model, table
 
 from mainspring.app.data.adding import Wanted, add_path
 from mainspring.app.planning import Planned, make_plan

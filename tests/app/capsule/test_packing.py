@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.app.capsule.world import make_project, run_in
-from tests.app.data import add_data, table
+from tests.app.sources import add_data, table
 from tests.cli.conftest import call
 
 from mainspring.app.capsule.importing import take
