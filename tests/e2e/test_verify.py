@@ -306,7 +306,7 @@ def test_a_killed_verification_leaves_nothing_that_matters(place: Place, tmp_pat
     begun = tmp_path / "begun"
     ran(place, f"Path({str(begun)!r}).touch(); time.sleep(1.0); return xs")
     begun.unlink()
-    process = place.popen("verify", "latest")
+    process = place.popen("verify", "latest", "--here")
     deadline = time.monotonic() + 60
     while not begun.exists() and time.monotonic() < deadline:
         assert process.poll() is None, process.communicate()
@@ -324,7 +324,7 @@ def test_an_interrupted_one_says_so(place: Place, tmp_path: Path) -> None:
     ran(place, f"Path({str(begun)!r}).touch(); time.sleep(1.0); return xs")
     before = place.attempts()
     begun.unlink()
-    process = place.popen("verify", "latest")
+    process = place.popen("verify", "latest", "--here")
     deadline = time.monotonic() + 60
     while not begun.exists() and time.monotonic() < deadline:
         assert process.poll() is None, process.communicate()
