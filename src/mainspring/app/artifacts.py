@@ -103,6 +103,7 @@ def copy_out(project: Project, ref: ArtifactRef, target: Path, *, force: bool = 
     A list or dict becomes a directory with one file for each element. Raises ConflictError when
     something is there, unless `force`.
     """
+    project.refuse_home(target)
     check_free(target, force=force)
     if ref.format in PACKED:
         return settle(target, lambda scratch: _unpack(project, ref, scratch / "content"))

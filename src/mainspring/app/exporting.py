@@ -38,6 +38,7 @@ def export(project: Project, ref: ArtifactRef, target: Path, *, force: bool = Fa
             where=str(target),
             hint=f"there is {', '.join(_WRITERS)}; `artifacts get` copies out the stored file",
         )
+    project.refuse_home(target)
     check_free(target, force=force)
     if target.is_dir() and not target.is_symlink():
         raise ConflictError(f"{target} is a directory", hint="give the name of a file")

@@ -15,7 +15,7 @@ from mainspring.app.reader import Artifacts
 from mainspring.app.storage import claim_blobs, open_leases, open_project_blobs, open_store
 from mainspring.definition.quantities import seconds
 from mainspring.execution.journal import Journal
-from mainspring.records.errors import ProjectError
+from mainspring.records.errors import ConflictError, ProjectError
 from mainspring.records.ports import Capacity, Executor
 from mainspring.records.source import Manifest
 from mainspring.records.surroundings import Surroundings
@@ -92,6 +92,16 @@ class Project:
             exclude=chosen.exclude,
             made=made,
         )
+
+    def refuse_home(self, target: Path) -> None:
+        """Raise ConflictError for a place that holds this project's home: who replaces it would
+        delete all that is on record."""
+        home, place = os.path.realpath(self.home), os.path.realpath(target)
+        if os.path.commonpath([home, place]) == place:
+            raise ConflictError(
+                f"{target} holds the project's own home ({self.home})",
+                hint="choose another directory",
+            )
 
     def claim(self) -> None:
         """Make sure, once, that the values are those of this project's records, before one is

@@ -122,3 +122,13 @@ def test_a_manifest_cannot_lead_outside(opened: Project, tmp_path: Path) -> None
     with pytest.raises(MainspringError, match="unsafe path"):
         checkout(opened, evil, tmp_path / "out")
     assert not (tmp_path / "evil").exists()
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_the_projects_own_home_is_never_replaced(opened: Project, force: bool) -> None:
+    version = add(opened, opened.root, note="x")
+    version = add(opened, opened.root, note="y")
+    for place in (opened.root, opened.home, opened.root.parent):
+        with pytest.raises(ConflictError, match="holds the project's own home"):
+            checkout(opened, version, place, force=force)
+    assert opened.store.read.dataset_version("letters").number == version.number

@@ -30,13 +30,15 @@ def checkout(
     Raises ConflictError where something is there that is no version of this dataset (so that it
     would be lost), unless `force`.
     """
+    project.refuse_home(target)
     if not target.parent.is_dir():
         raise NotFoundError(f"there is no directory {target.parent}")
     if os.path.lexists(target):
-        if _is(project, version, target):
+        there = _found(project, version, target)
+        if there == _identity(project, version):
             return False
         if not force:
-            _refuse_loss(project, version, target)
+            _refuse_loss(project, version, target, there)
     content = Content(version.ref, project.blobs)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".mainspring-") as scratch:
         made = Path(scratch) / "content"
@@ -88,15 +90,9 @@ def _replace(made: Path, target: Path, scratch: Path) -> None:
     os.rename(made, target)
 
 
-def _is(project: Project, version: DatasetVersion, target: Path) -> bool:
-    """Whether a place holds the version already."""
-    return _identity(project, version) == _found(project, version, target)
-
-
-def _refuse_loss(project: Project, version: DatasetVersion, target: Path) -> None:
+def _refuse_loss(project: Project, version: DatasetVersion, target: Path, there: str) -> None:
     if target.is_dir() and not target.is_symlink() and not any(target.iterdir()):
         return
-    there = _found(project, version, target)
     versions = project.store.read.dataset_versions(version.dataset)
     if not there or all(_identity(project, each) != there for each in versions):
         raise ConflictError(
