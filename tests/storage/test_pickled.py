@@ -134,3 +134,32 @@ def test_what_joblib_saves(tmp_path: Path) -> None:
     for compress in (0, 3, ("bz2", 3), ("xz", 3)):
         joblib.dump({"w": np.zeros(30)}, tmp_path / "m", compress=compress)
         assert offence(tmp_path / "m") is not None
+
+
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize("first", ["a" * 70_000, b"a" * 70_000])
+def test_an_argument_beyond_the_head_hides_nothing(
+    tmp_path: Path, protocol: int, first: str | bytes
+) -> None:
+    path = tmp_path / "model.bin"
+    path.write_bytes(pickle.dumps((first, Evil()), protocol=protocol))
+    assert offence(path) == "it is a pickle"
+
+
+def test_text_that_reads_like_a_long_argument_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("The words go on. " * 10_000)
+    assert offence(path) is None
+
+
+def test_a_large_archive_in_a_tar_is_looked_into(tmp_path: Path) -> None:
+    large = zipped(("weights", os.urandom(200_000)))
+    path = tmp_path / "x.tar"
+    path.write_bytes(tarred("inner.zip", large))
+    assert offence(path) is None
+    path.write_bytes(
+        tarred("inner.zip", zipped(("w", os.urandom(200_000)), ("d", pickle.dumps(Evil()))))
+    )
+    found = offence(path)
+    assert found is not None
+    assert "is a pickle" in found

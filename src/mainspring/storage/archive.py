@@ -137,20 +137,24 @@ class Archive:
             raise self.refusal("truncated zip", "something is missing or follows after its end")
         if disk or first:
             raise self.refusal("zip in several parts")
-        if count == 0xFFFF or 0xFFFFFFFF in (size, offset):
-            count, size = self._end64(tail_at + at)
+        # Whoever reads zip files believes a record of zip64 wherever there is a locator of it.
+        place = tail_at + at - _LOCATOR.size
+        self._file.seek(max(0, place))
+        if place >= 0 and self._file.read(4) == b"PK\6\7":
+            count, size = self._end64(place)
+        elif count == 0xFFFF or 0xFFFFFFFF in (size, offset):
+            raise self.refusal("damaged zip", "its end can't be read")
         if count > MOST_ENTRIES or size > LARGEST_DIRECTORY:
             raise self.refusal("oversized list of entries", f"{count:,} entries, {size:,} bytes")
 
-    def _end64(self, end: int) -> tuple[int, int]:
+    def _end64(self, locator: int) -> tuple[int, int]:
+        """What the record before a locator says, which is where Python's zipfile reads it."""
         try:
-            self._file.seek(max(0, end - _LOCATOR.size))
-            mark, _, place, _ = _LOCATOR.unpack(self._file.read(_LOCATOR.size))
-            self._file.seek(place)
+            self._file.seek(locator - _END64.size)
             found = _END64.unpack(self._file.read(_END64.size))
-        except (struct.error, OSError, OverflowError):
+        except (struct.error, OSError, ValueError):
             raise self.refusal("damaged zip", "its end can't be read") from None
-        if mark != b"PK\6\7" or found[0] != b"PK\6\6":
+        if found[0] != b"PK\6\6":
             raise self.refusal("damaged zip", "its end can't be read")
         return found[7], found[8]
 

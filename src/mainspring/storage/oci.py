@@ -118,10 +118,12 @@ def _names(layers: list[Descriptor], reference: str) -> list[str]:
         if any(part in ("", ".", "..") for part in parts) or re.search(r"[\\\0-\x1f:]", name):
             raise MainspringError(f"{reference}: a layer has the unsafe name {name!r}"[:300])
         names.append(name)
+    seen: set[str] = set()
+    above = {name[:at] for name in names for at, sign in enumerate(name) if sign == "/"}
     for name in names:
-        inside = any(other.startswith(name + "/") for other in names)
-        if names.count(name) > 1 or inside:
+        if name in seen or name in above:
             raise MainspringError(f"{reference}: two layers have the name {name!r}")
+        seen.add(name)
     return names
 
 
@@ -163,7 +165,7 @@ class _Registry:
             opened = get(url, headers, self._authorization)
             answer = opened.__enter__()
         except RefusedError as error:
-            if error.status != 401 or self._authorization is not None:
+            if error.status != 401:
                 raise
             self._authorization = self._answer(error.headers.get("WWW-Authenticate") or "")
             opened = get(url, headers, self._authorization)

@@ -12,15 +12,20 @@ import io
 import lzma
 import pickletools
 import re
+import shutil
 import tarfile
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 HEAD = 1 << 16
 """Bytes of a file's beginning that are looked at."""
+
+LONGEST = 256 << 20
+"""Bytes of a pickle of protocol 0 or 1, at most, that are looked at to find its end."""
 
 MEMBERS = 100_000
 DEPTH = 4
@@ -45,7 +50,7 @@ def offence(path: Path) -> str | None:
 
 def _offence(file: IO[bytes], depth: int) -> str | None:
     head = file.read(HEAD)
-    found = _plain(head)
+    found = _plain(head, file)
     if found is not None or not head:
         return found
     for magic, name in _CLOSED:
@@ -94,31 +99,77 @@ class _Joined(io.RawIOBase):
         return len(data)
 
 
-def _plain(head: bytes) -> str | None:
+def _plain(head: bytes, file: IO[bytes]) -> str | None:
     if head.startswith(b"\x93NUMPY"):
         return "it is an array of objects, which is a pickle" if _OBJECTS.search(head) else None
-    return "it is a pickle" if is_pickle(head) else None
+    if head[:1] == b"\x80" and is_pickle(head):
+        return "it is a pickle"
+    found = _is_old(io.BytesIO(head))
+    if found is None and len(head) == HEAD and file.seekable():
+        # An argument goes on beyond the head: only all of it tells.
+        found = _is_old(_Bounded(file))
+        file.seek(HEAD)
+    return "it is a pickle" if found else None
 
 
 def is_pickle(head: bytes) -> bool:
     """Whether bytes begin like a pickle: by the header of protocol 2 and later, or (of the older
     ones, which are text) by instructions that end in a value and name something to be called."""
-    modern = len(head) > 2 and head[0] == 0x80 and 2 <= head[1] <= 5
-    seen: set[str] = set()
+    if len(head) <= 2 or head[0] != 0x80 or not 2 <= head[1] <= 5:
+        return bool(_is_old(io.BytesIO(head)))
     count = 0
     try:
         for code, _, _ in pickletools.genops(io.BytesIO(head)):
             count += 1
-            seen.add(code.name)
-            if modern and count > 2:
+            if count > 2 or code.name == "STOP":
                 return True
-            if code.name == "STOP":
-                return modern or bool(seen & _NAMES)
-    except Exception:
-        # Cut off by the end of the head, or no pickle at all: what was read so far tells.
-        cut = len(head) == HEAD
-        return (modern and count > 2) or (not modern and cut and bool(seen & _NAMES) and count > 8)
+    except Exception as error:
+        return len(head) == HEAD and _is_cut(error)
     return False
+
+
+def _is_old(file: IO[bytes] | _Bounded) -> bool | None:
+    """Whether it is a pickle of protocol 0 or 1; None where that can't be told, as an argument is
+    longer than what is there."""
+    seen: set[str] = set()
+    try:
+        for code, _, _ in pickletools.genops(file):  # pyright: ignore[reportArgumentType]
+            seen.add(code.name)
+            if code.name == "STOP":
+                return bool(seen & _NAMES)
+    except Exception as error:
+        return None if _is_cut(error) else False
+    return False
+
+
+def _is_cut(error: Exception) -> bool:
+    told = str(error)
+    return "remain" in told or "no newline found" in told or "exhausted" in told
+
+
+class _Bounded:
+    """A file from its beginning, of which no more than LONGEST bytes are read."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        file.seek(0)
+        self._file = file
+        self._left = LONGEST
+
+    def read(self, size: int) -> bytes:
+        """Bytes, fewer at the end."""
+        return self._count(self._file.read(max(0, min(size, self._left))))
+
+    def readline(self) -> bytes:
+        """A line, cut off at the end."""
+        return self._count(self._file.readline(self._left))
+
+    def tell(self) -> int:
+        """How much was read."""
+        return LONGEST - self._left
+
+    def _count(self, data: bytes) -> bytes:
+        self._left -= len(data)
+        return data
 
 
 def _in_zip(file: IO[bytes], head: bytes, depth: int) -> str | None:
@@ -149,7 +200,10 @@ def _in_tar(file: IO[bytes], depth: int) -> str | None:
                 return f"it is an archive of more than {MEMBERS:,} members"
             inner = archive.extractfile(member) if member.isfile() else None
             if inner is not None:
-                found = _offence(io.BytesIO(inner.read(HEAD)), depth + 1)
+                with tempfile.SpooledTemporaryFile(HEAD << 8) as whole:  # a stream has no way back
+                    shutil.copyfileobj(inner, whole)
+                    whole.seek(0)
+                    found = _offence(cast("IO[bytes]", whole), depth + 1)
                 if found is not None:
                     return _inside(member.name, found)
     return None
@@ -160,14 +214,15 @@ def _in_compressed(inner: IO[bytes], depth: int) -> str | None:
         return "archives are nested too deeply in it"
     with inner:
         head = inner.read(HEAD)
-        found = _plain(head)
+        found = _plain(head, inner)
         if found is None and head[257:262] == b"ustar":
             found = _in_tar(io.BufferedReader(_Joined(head, inner)), depth + 1)
         return found if found is None or found.startswith("its ") else f"unpacked, {found}"
 
 
 def _in_zlib(head: bytes) -> str | None:
-    found = _plain(zlib.decompressobj().decompress(head, HEAD))
+    plain = zlib.decompressobj().decompress(head, HEAD)
+    found = _plain(plain, io.BytesIO(plain))
     return None if found is None else f"unpacked, {found}"
 
 

@@ -34,6 +34,8 @@ class Examined:
             return
         source = registry.source_of(ref, blobs)
         self._look(ref.format, source, ref.digest, 0, blobs)
+        if not ref.data_only and ref.format in ("file", "directory"):
+            self.unsafe.add(ref.format)  # an imported model of which it is known
 
     def _look(self, form: str, source: Source, digest: str, start: int, blobs: Blobs) -> None:
         # By place, not by the digest that an index gives of it: that may be a lie.
