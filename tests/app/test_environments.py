@@ -198,11 +198,7 @@ def test_a_python_step_is_not_in_r(opened: Project) -> None:
         flows.plan(opened, flows.pipeline(inside("renv.lock")))
 
 
-def test_an_environment_is_built_from_a_run(
-    opened: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # numpy, which `rng()` needs, is not among the wheels of this test.
-    monkeypatch.setattr("mainspring.app.code.Code.rng_packages", lambda _: {})
+def test_an_environment_is_built_from_a_run(opened: Project) -> None:
     run = flows.run(opened, flow())
     found = environment_of(opened, run)
     assert found.lock is not None

@@ -758,6 +758,18 @@ def test_packages_are_third_party_and_reached():
     assert code_base(files).fingerprint("steps:train").packages == ("numexpr", "numpy", "torch")
 
 
+@pytest.mark.parametrize("use", ["rng()", "mainspring.rng()", "draw()"])
+def test_the_generator_of_a_step_is_a_package_of_its_own(use: str):
+    files = {
+        "steps.py": "import mainspring\nfrom mainspring import rng, step\n"
+        "from mainspring import rng as draw\n"
+        f"@step\ndef f():\n    return {use}\n@step\ndef g():\n    return 1",
+    }
+    base = code_base(files)
+    assert base.fingerprint("steps:f").packages == ("numpy",)
+    assert base.fingerprint("steps:g").packages == ()
+
+
 def test_undecidable_places_are_named():
     files = {
         "steps.py": "import m\ndef train(n):\n    return getattr(m, n)\n",
@@ -870,7 +882,7 @@ def test_memo_never_hides_an_edit(edit):
 
 
 # The digest of the analysis for each `facts.ANALYSER` that was ever released or used.
-ANALYSIS = {1: "dae4b9dea6225eef"}
+ANALYSIS = {1: "dae4b9dea6225eef", 2: "248456e609ba587e"}
 
 
 def test_analyser_is_raised_with_every_change():

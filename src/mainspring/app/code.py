@@ -141,10 +141,6 @@ class Code:
         """The distributions that any of the project's code reaches, with their versions."""
         return self._inventory.closure(self._base.everything().packages)
 
-    def rng_packages(self) -> dict[str, str]:
-        """The distributions that `mainspring.rng()` needs, whatever a step imports by itself."""
-        return self._inventory.closure(("numpy",))
-
     def _image(self, work: StepNode | CommandNode) -> dict[str, str]:
         """Which image a step in a container means now, by its id, and whether it has a network."""
         if isinstance(work, StepNode):

@@ -12,7 +12,7 @@ import msgspec
 from mainspring.app.code import Code
 from mainspring.app.project import Project
 from mainspring.records.canonical import digest_bytes, digest_of
-from mainspring.records.environments import Environment, Lock, encode
+from mainspring.records.environments import Environment, Lock, decode, encode
 from mainspring.records.errors import DefinitionError
 from mainspring.records.source import Static
 from mainspring.records.spec import CommandNode, StepNode
@@ -59,8 +59,6 @@ def used_by(code: Code, found: Iterable[tuple[Work, Static]]) -> Used:
             images[str(named)] = static.options["image"]
         else:
             packages |= static.environment
-            if isinstance(work, StepNode):
-                packages |= code.rng_packages()
     return Used(
         packages=dict(sorted(packages.items())), steps=steps, images=images, threads=threads
     )
@@ -72,7 +70,8 @@ def record(project: Project, code: Code, used: Used) -> str:
     now = _state(project, code, used)
     known = _load(place)
     data = next((each.data for each in known if each.state == now), None)
-    if data is None:
+    # After `gc`, or with another store of blobs, what it names may be gone.
+    if data is None or not all(map(project.blobs.has, decode(data).blobs())):
         data = encode(environment(project, code, used))
         save_checked(place, msgspec.msgpack.encode([_Known(now, data), *known[: _KEPT - 1]]))
     return project.blobs.put(data)[0]

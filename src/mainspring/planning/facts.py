@@ -8,7 +8,7 @@ from enum import IntEnum
 
 import msgspec
 
-ANALYSER = 1
+ANALYSER = 2
 """Raised with every change of what is written here or of how it is found."""
 
 

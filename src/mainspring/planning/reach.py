@@ -57,6 +57,10 @@ class Links(NamedTuple):
     dynamic: tuple[str, ...] = ()
 
 
+_BEHIND = {name: ("numpy",) for name in ("mainspring.rng", "mainspring.execution.telemetry.rng")}
+"""What functions of Mainspring compute with, for whoever uses them."""
+
+
 class _Finding:
     """Links being collected for one node."""
 
@@ -177,6 +181,7 @@ class _Finding:
             self.dynamic.append(f"{self.module.path}:{line}: {hit.module}.{hit.missing}")
 
     def _outside(self, name: str, use: Use, text: str, line: int) -> None:
+        self.packages.update(_BEHIND.get(name, ()))
         if use is Use.OWN_MODULE and name == "sys.modules":
             self.extent(Extent.MODULE, "sys.modules[__name__]", line)
         elif name in IMPORTERS and text and not text.startswith("."):
