@@ -56,8 +56,9 @@ RACE = """
 
 
 def verified(place: Place, *words: str, code: int) -> dict[str, Any]:
-    """What `verify` says, as JSON; it has to end with this code."""
-    done: Result = place("verify", "latest", "--json", *words)
+    """What `verify` says here, as JSON; it has to end with this code. (What it takes to build an
+    environment with packages is not at hand everywhere.)"""
+    done: Result = place("verify", "latest", "--here", "--json", *words)
     assert done.code == code, done
     assert done.json["exit_code"] == code
     return done.json["verification"]
@@ -163,6 +164,31 @@ def test_an_exact_run_is_identical_and_nothing_is_disturbed(place: Place) -> Non
     assert [{**run, "verified": None} for run in after] == before
     assert place.attempts() == attempts
     assert set(place.choices().values()) == {"reuse"}
+
+
+def test_in_an_environment_of_its_own(place: Place) -> None:
+    place.flow("""
+        @step
+        def one() -> int:
+            return len({sys.prefix, sys.base_prefix})
+
+        @step
+        def place() -> str:
+            return sys.prefix
+
+        @pipeline
+        def main():
+            return one(), place()
+    """)
+    text = (place.root / "flow.py").read_text()
+    kept = [line for line in text.splitlines() if "numpy" not in line and "pandas" not in line]
+    (place.root / "flow.py").write_text("\n".join(["import sys", *kept, ""]))
+    place.run()
+    done = place("verify", "latest", "--json")
+    found = done.json["verification"]
+    assert found["where"].startswith("built from")
+    # What it runs from is the only thing that tells.
+    assert (done.code, found["first"], found["counts"]["identical"]) == (1, "place", 1)
 
 
 def test_tolerances(place: Place) -> None:

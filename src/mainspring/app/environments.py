@@ -25,9 +25,17 @@ def build(project: Project, environment: Environment) -> Path:
 
     Raises EnvironmentBuildError.
     """
+    return build_lock(project, lock_of(environment))
+
+
+def lock_of(environment: Environment) -> Lock:
+    """Return the lock that an environment can be built from. Raises EnvironmentBuildError."""
     if environment.lock is None:
         raise EnvironmentBuildError("no lock was recorded")
-    return build_lock(project, environment.lock)
+    if environment.unbuildable:
+        why = "; ".join(f"{name}: {text}" for name, text in environment.unbuildable.items())
+        raise EnvironmentBuildError(f"its lock can't bring back {why}")
+    return environment.lock
 
 
 def build_lock(project: Project, lock: Lock) -> Path:

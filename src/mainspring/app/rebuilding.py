@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mainspring.app.differing import Known
-from mainspring.app.environments import build, environment_of
+from mainspring.app.environments import build, build_lock, environment_of, lock_of
 from mainspring.app.project import Project
-from mainspring.records.environments import Environment, Lock
+from mainspring.records.environments import Lock
 from mainspring.records.errors import EnvironmentBuildError, MainspringError
 from mainspring.records.runs import Run
 
@@ -34,22 +34,13 @@ def place_of(project: Project, run: Run, *, here: bool) -> Place:
         known = Known(other=lambda: _built_if_possible(project, run), other_name="built from lock")
         return Place(None, PRESENT, known)
     try:
-        environment = environment_of(project, run)
-        lock = _lock(environment)
-        return Place(build(project, environment), _name(lock), Known(is_recorded=True))
+        lock = lock_of(environment_of(project, run))
+        python = build_lock(project, lock)
+        return Place(python, _name(lock), Known(is_recorded=True))
     except MainspringError as error:
         raise EnvironmentBuildError(
             f"the environment of run {run.id} can't be built: {error}", hint=_HINT
         ) from error
-
-
-def _lock(environment: Environment) -> Lock:
-    if environment.lock is None:
-        raise EnvironmentBuildError("no lock was recorded")
-    if environment.unbuildable:
-        why = "; ".join(f"{name}: {text}" for name, text in environment.unbuildable.items())
-        raise EnvironmentBuildError(f"its lock can't bring back {why}")
-    return environment.lock
 
 
 def _name(lock: Lock) -> str:
@@ -58,8 +49,6 @@ def _name(lock: Lock) -> str:
 
 def _built_if_possible(project: Project, run: Run) -> Path | None:
     try:
-        environment = environment_of(project, run)
-        _lock(environment)
-        return build(project, environment)
+        return build(project, environment_of(project, run))
     except MainspringError:
         return None  # then the experiment says that it could not be changed back

@@ -180,7 +180,7 @@ def stopping(
     KeyboardInterrupt. The executor is closed at the end."""
     at_once = False
     try:
-        with _interruptible(stop, tell):
+        with interruptible(stop, tell):
             yield
     except KeyboardInterrupt:
         at_once = True
@@ -217,7 +217,7 @@ def warm_up(project: Project, planned: Planned) -> Any:
 
 
 @contextmanager
-def _interruptible(stop: Callable[[], None], tell: Callable[[], None] | None) -> Generator[None]:
+def interruptible(stop: Callable[[], None], tell: Callable[[], None] | None) -> Generator[None]:
     """Ctrl-C once: a clean stop; twice: at once. Only the main thread can hear it."""
     if threading.current_thread() is not threading.main_thread():
         yield

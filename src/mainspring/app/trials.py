@@ -17,7 +17,7 @@ import msgspec
 from mainspring.app.planning import modules_of
 from mainspring.app.project import Project
 from mainspring.app.recorded import Recorded, RecordedRun
-from mainspring.app.running import new_run_id
+from mainspring.app.running import interruptible, new_run_id
 from mainspring.execution import comparing
 from mainspring.execution.admission import Grant
 from mainspring.execution.laboratory import Laboratory, Task
@@ -70,7 +70,11 @@ class Trials:
         executor = self.project.executor(python=python or self.python, conditions=conditions)
         capacity = self.project.capacity(executor)
         name = f"verify-{new_run_id(time.time())}"
-        with closing(executor), Laboratory(executor, capacity, self.project.home, name) as found:
+        with (
+            closing(executor),
+            Laboratory(executor, capacity, self.project.home, name) as found,
+            interruptible(found.interrupt, None),
+        ):
             executor.prepare(self.recorded.run.snapshot, modules_of(self.recorded.graph.spec))
             yield from found.execute(wanted)
 
@@ -94,7 +98,11 @@ class Trials:
         executor = self.project.executor(python=self.python)
         capacity = self.project.capacity(executor)
         name = f"compare-{new_run_id(time.time())}"
-        with closing(executor), Laboratory(executor, capacity, self.project.home, name) as found:
+        with (
+            closing(executor),
+            Laboratory(executor, capacity, self.project.home, name) as found,
+            interruptible(found.interrupt, None),
+        ):
             for pair, outcome in found.execute(tasks):
                 yield pair, self._comparison(outcome)
 

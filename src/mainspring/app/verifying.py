@@ -87,15 +87,20 @@ def verify(
     `told` is told of every task as soon as it has its verdict, `say` what is being tried then.
     Raises ConflictError for a run that is still at work, NotFoundError, BlobError.
     """
+    check_ended(run)
+    found = Verifier(project, run, wish, told or _silent, say or _silent).verification()
+    with project.store.write() as tx:
+        number = tx.add_verification(found)
+    return msgspec.structs.replace(found, id=number)
+
+
+def check_ended(run: Run) -> None:
+    """Raise ConflictError for a run that is still at work."""
     if run.status not in _ENDED:
         raise ConflictError(
             f"run {run.id} is {run.status.value}: there is nothing final to verify",
             hint="wait until it has ended",
         )
-    found = Verifier(project, run, wish, told or _silent, say or _silent).verification()
-    with project.store.write() as tx:
-        number = tx.add_verification(found)
-    return msgspec.structs.replace(found, id=number)
 
 
 def _silent(_: object) -> None:
@@ -192,9 +197,14 @@ class Verifier:
         """Execute what missed a value: what comes before it has made that again, perhaps."""
         while self._later:
             paths = [recorded.task.path for recorded in self._later]
-            waiting, self._later = list(self._recorded.tasks(paths)), []
-            ready = [recorded for recorded in waiting if not self._misses(recorded)]
-            self._later = [recorded for recorded in waiting if recorded not in ready]
+            self._later = []
+            ready: list[Recorded] = []
+            for recorded in self._recorded.tasks(paths):
+                why = self._unfit(recorded)
+                if why:
+                    self._keep(recorded, Exactness.UNVERIFIED, why)
+                else:
+                    (self._later if self._misses(recorded) else ready).append(recorded)
             if not ready:
                 break
             for recorded, outcome in self._trials.execute(ready, self.conditions):

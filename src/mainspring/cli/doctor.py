@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from mainspring.cli import choices
+from mainspring.cli.interrupts import sigterm_as_interrupt
 from mainspring.cli.invocation import Invocation, given, verb
 from mainspring.cli.screen import Cell
 
@@ -53,7 +54,7 @@ def _determinism(invocation: Invocation, run: str) -> int:
             invocation.errors.line(invocation.errors.paint(text, "dim"))
 
     project = invocation.open()
-    with in_use(project.home):
+    with in_use(project.home), sigterm_as_interrupt():
         record = project.store.read.find_run(run)
         found = check_determinism(project, record, times=3, say=say)
     if invocation.json:

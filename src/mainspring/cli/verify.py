@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mainspring.cli import choices
+from mainspring.cli.interrupts import sigterm_as_interrupt
 from mainspring.cli.invocation import Invocation, given, verb
 from mainspring.records.errors import ParameterError
 from mainspring.records.surroundings import HASH_SEED
@@ -106,13 +107,14 @@ def command(
     from mainspring.app.occupancy import in_use
     from mainspring.app.rebuilding import place_of
     from mainspring.app.verdict_views import verification_view
-    from mainspring.app.verifying import Wish, verify
+    from mainspring.app.verifying import Wish, check_ended, verify
     from mainspring.cli.verdict_page import write_verification
 
     told, say = _tellers(invocation, loud=not quiet and not invocation.json)
     project = invocation.open()
-    with in_use(project.home):
+    with in_use(project.home), sigterm_as_interrupt():
         record = project.store.read.find_run(run)
+        check_ended(record)
         place = place_of(project, record, here=here)
         wish = Wish(
             tolerances=tolerances,

@@ -40,7 +40,9 @@ def main() -> None:
         sys.exit(0)
     os.set_inheritable(SOCKET, True)
     words = interpreter.command("mainspring.execution.zygote")
-    os.execve(words[0], words, interpreter.environment(os.environ))  # noqa: S606
+    environment = interpreter.environment(os.environ)
+    environment["PYTHONHASHSEED"] = str(boot.conditions.hash_seed)
+    os.execve(words[0], words, environment)  # noqa: S606
 
 
 def _built(boot: wire.Boot) -> Interpreter:

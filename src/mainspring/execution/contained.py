@@ -82,7 +82,8 @@ def _words(exchange: Exchange) -> list[str]:
 def _env() -> dict[str, str]:
     """What every worker starts from, as far as it is no matter of this machine's own paths."""
     own = isolation.base_environment({})
-    return {**own, "PYTHONPATH": PACKAGE, "LANG": "C.UTF-8"}
+    seed = os.environ["PYTHONHASHSEED"]  # of this worker: an experiment may have changed it
+    return {**own, "PYTHONPATH": PACKAGE, "LANG": "C.UTF-8", "PYTHONHASHSEED": seed}
 
 
 def _mounts(root: str, files: AttemptFiles, exchange: Exchange) -> list[Mount]:

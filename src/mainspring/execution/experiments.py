@@ -41,9 +41,8 @@ _Any = Callable[..., Any]
 _AGAIN: list[Callable[[], None]] = []
 
 
-def arrange(conditions: Surroundings, home: str) -> None:
+def arrange(conditions: Surroundings) -> None:
     """Change this process's standard library to the conditions; there is no way back."""
-    del home
     if conditions.clock is not None:
         _hold_clock(conditions.clock)
     if conditions.entropy is not None:

@@ -7,6 +7,7 @@ executor, and their outcomes handed back; what an attempt leaves in the home is 
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +25,9 @@ T = TypeVar("T")
 
 PATIENCE = 1.0
 """Seconds for which one `wait` of an executor lasts at most, so that an interrupt is heard."""
+
+LONGEST_END = 20.0
+"""Seconds for which what is at work is waited for when it is ended: it is killed after two."""
 
 _LOST = 3  # times that an attempt may die with its worker
 
@@ -51,6 +55,13 @@ class Laboratory:
         self._name = name
         self._count = 0
         self._at_work: set[str] = set()
+        self._interrupted = False
+
+    def interrupt(self) -> None:
+        """Have `execute` raise KeyboardInterrupt between two of its steps, where the executor
+        knows of all that it has begun; safe from a signal handler."""
+        self._interrupted = True
+        self._executor.wake()
 
     def __enter__(self) -> Laboratory:
         return self
@@ -62,7 +73,8 @@ class Laboratory:
         trace: TracebackType | None,
     ) -> None:
         self._executor.terminate(sorted(self._at_work), AttemptStatus.CANCELLED)
-        while self._at_work:
+        end = time.monotonic() + LONGEST_END
+        while self._at_work and time.monotonic() < end:
             for outcome in self._executor.wait(PATIENCE):
                 self._forget(outcome.attempt)
 
@@ -76,6 +88,8 @@ class Laboratory:
         held: Task[T] | None = next(waiting, None)
         running: dict[str, tuple[Task[T], Grant]] = {}
         while held is not None or running:
+            if self._interrupted:
+                raise KeyboardInterrupt
             while held is not None:
                 lack = lacks(held.options, self._capacity)
                 if lack:
@@ -91,6 +105,8 @@ class Laboratory:
                 self._admission.give_back(ended[1])
                 if not self._again(ended[0], outcome, running):
                     yield ended[0].subject, outcome
+        if self._interrupted:
+            raise KeyboardInterrupt
 
     def _launch(self, task: Task[T], running: dict[str, tuple[Task[T], Grant]]) -> bool:
         grant = self._admission.admit(task.options)

@@ -69,7 +69,7 @@ def settle_in(boot: Boot) -> Site:
     if not boot.conditions.usual:
         from mainspring.execution import experiments
 
-        experiments.arrange(boot.conditions, boot.home)
+        experiments.arrange(boot.conditions)
     blobs = open_blobs(boot.blobs, boot.access)
     return move_in(
         boot, blobs, os.path.realpath(materialise(boot.snapshot, Path(boot.home), blobs))
