@@ -149,7 +149,7 @@ def _record(project: Project, version: ModelVersion, card: Card) -> ImportedView
 def _same(one: ModelVersion, other: ModelVersion) -> bool:
     """Whether a version says all that another import would."""
     return (
-        one.digest == other.digest
+        one.ref.digest == other.ref.digest  # the names of its files too
         and one.ref.data_only == other.ref.data_only
         and other.licence in ("", one.licence)
         and other.signature in (None, one.signature)

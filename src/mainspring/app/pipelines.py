@@ -20,6 +20,7 @@ from mainspring.definition.literals import plain
 from mainspring.definition.locations import of_error, set_root
 from mainspring.definition.pipeline import Pipeline
 from mainspring.definition.sources import Sourced
+from mainspring.planning.sources import type_members
 from mainspring.records.errors import DefinitionError, MainspringError, ParameterError, ProjectError
 from mainspring.records.spec import PipelineSpec
 
@@ -188,7 +189,7 @@ def _checked(name: str, kind: str, value: Any) -> Any:
 
 
 def _fitted(name: str, kind: str, value: Any) -> Any:
-    options = _members(kind)
+    options = type_members(kind)
     for option in options:
         try:
             return _as_type(option, value)
@@ -198,19 +199,6 @@ def _fitted(name: str, kind: str, value: Any) -> Any:
         f"parameter {name!r} is {value!r}, which is no {kind}",
         hint=f"give a value like {_like(options[0])}",
     )
-
-
-def _members(kind: str) -> list[str]:
-    """The members of a union; a bar in brackets or quotes divides nothing."""
-    try:
-        node = ast.parse(kind, mode="eval").body
-    except SyntaxError:
-        return [kind]
-    found: list[str] = []
-    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-        found.insert(0, ast.unparse(node.right))
-        node = node.left
-    return [ast.unparse(node), *found]
 
 
 def _as_type(kind: str, value: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from mainspring.app.data.verifying import forget_reading
 from mainspring.app.project import Project
 from mainspring.definition import types
 from mainspring.definition.assignability import assignable
@@ -114,6 +115,8 @@ def check_content(project: Project, source: Source, where: str) -> None:
             hint=error.hint,
         ) from None
     if missing is not None:
+        if source.kind == "dataset":
+            forget_reading(project, source.name)  # so that `data add` looks at all of it again
         verb = "data add" if source.kind == "dataset" else "models import"
         raise BlobError(
             f"{source.kind} {source.title} can't be used: a part of its content is gone "

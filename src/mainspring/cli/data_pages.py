@@ -200,7 +200,8 @@ def differences(invocation: Invocation, view: DataDiffView) -> int:
 
 
 def _changed_rows(screen: Screen, table: RowsView) -> None:
-    screen.line(f"{clean(table.path)}: {table.added:,} rows added, {table.removed:,} removed")
+    added = wording.plural(table.added, "row")
+    screen.line(f"{clean(table.path)}: {added} added, {table.removed:,} removed")
     for sign, style, rows in (("-", "red", table.removed_rows), ("+", "green", table.added_rows)):
         for row in rows[:_SHOWN_ROWS]:
             text = " ".join(f"{name}={wording.setting(value)}" for name, value in row.items())

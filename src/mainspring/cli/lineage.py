@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 @click.argument("artifact")
 @click.option("--up", is_flag=True, help="Only from what it was made.")
 @click.option("--down", is_flag=True, help="Only what was made from it.")
-@click.option("--depth", type=click.IntRange(min=0), metavar="N", help="How many steps away.")
+@click.option(
+    "--depth", type=click.IntRange(0, 200), metavar="N", help="How many steps away (100)."
+)
 @given
 def command(invocation: Invocation, artifact: str, up: bool, down: bool, depth: int | None) -> None:
     """Show from what an artifact was made, and what was made from it, in all runs.

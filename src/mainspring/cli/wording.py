@@ -95,7 +95,7 @@ def tally(counts: Mapping[str, int]) -> str:
 
 def plural(count: int, word: str) -> str:
     """`1 task`, `3 tasks`."""
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+    return f"{count} {word}" if count == 1 else f"{count:,} {word}s"
 
 
 def number(value: float | None) -> str:

@@ -61,17 +61,21 @@ def snapshot(
 
 
 def _store(connection: Any, query: str, target: Path) -> int:
-    sqlalchemy = _sqlalchemy()
     text = _ordered(connection, query)
     if connection.dialect.name == "postgresql":
         # What is wrong with the query shows before a cursor is opened for it.
-        connection.execute(sqlalchemy.text(f"EXPLAIN {text}"))
+        connection.execute(_text(f"EXPLAIN {text}"))
     options = {"stream_results": True, "max_row_buffer": BATCH}
-    answer = connection.execution_options(**options).execute(sqlalchemy.text(text))
+    answer = connection.execution_options(**options).execute(_text(text))
     try:
         return write_parquet(list(answer.keys()), _batches(answer), target)
     finally:
         answer.close()
+
+
+def _text(sql: str) -> Any:
+    """A statement without parameters, whatever colons are in it."""
+    return _sqlalchemy().text(sql.replace(":", "\\:"))
 
 
 def _sqlalchemy() -> Any:
@@ -120,11 +124,10 @@ def _read_only(connection: Any) -> None:
 
 def _ordered(connection: Any, query: str) -> str:
     """The query, with an order by all of its columns if it has none."""
-    sqlalchemy = _sqlalchemy()
     query = query.strip().rstrip(";").strip()
     if _has_order(query):
         return query
-    probe = sqlalchemy.text(f"SELECT * FROM (\n{query}\n) AS answer WHERE 1 = 0")  # noqa: S608
+    probe = _text(f"SELECT * FROM (\n{query}\n) AS answer WHERE 1 = 0")  # noqa: S608
     count = len(connection.execute(probe).keys())
     columns = ", ".join(str(number) for number in range(1, count + 1))
     return f"SELECT * FROM (\n{query}\n) AS answer ORDER BY {columns}"  # noqa: S608

@@ -6,6 +6,7 @@ import math
 import random
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import PurePosixPath
 from typing import Any
@@ -171,7 +172,8 @@ class _Column:
                 continue
             self._kinds.add(type(value).__name__)
             if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
-                self._number(float(value))
+                with suppress(OverflowError):  # an integer that is no float has no statistics
+                    self._number(float(value))
             if self._counts is not None:
                 self._counts[_text(value)] += 1
                 if len(self._counts) > self._most:
