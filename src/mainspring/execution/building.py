@@ -36,6 +36,7 @@ def main() -> None:
             kind=type(error).__name__, message=error.what, where=error.where or "",
             hint=error.hint or "",
         )  # fmt: skip
+        control.recv(wire.PACKET)  # ended with something unread, it would reset what it says last
         control.send(wire.packet(wire.Broken(error=told)))
         sys.exit(0)
     os.set_inheritable(SOCKET, True)
