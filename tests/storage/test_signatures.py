@@ -52,7 +52,7 @@ def test_what_is_no_key_or_signature(tmp_path: Path) -> None:
     sig.write_bytes(b"\0" * 64)
     for signature, public, words in (
         (bad, key, "holds no ed25519 signature"),
-        (sig, bad, "no public key in PEM"),
+        (sig, bad, "no public ed25519 key in PEM"),
         (sig, curve, "no ed25519 key"),
         (sig, tmp_path / "nope", "can't read"),
         (huge, key, "too long"),

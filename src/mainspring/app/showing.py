@@ -23,9 +23,6 @@ FAILED_SHOWN = 100
 MOST = 1000
 """How many metrics, figures, divergences and children a view lists."""
 
-VERIFICATIONS = 20
-"""How many verifications a run's view lists, the last ones."""
-
 T = TypeVar("T")
 
 
@@ -56,7 +53,7 @@ def run_detail(project: Project, run: Run) -> views.RunDetail:
             views.DivergenceView(task=task, output=output, source=source)
             for task, output, source in divergences
         ],
-        verifications=read.verifications(run.id)[-VERIFICATIONS:],
+        verifications=read.verifications(run.id),
         cut=cut,
         imported=read.imported(run.id),
     )

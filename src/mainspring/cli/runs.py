@@ -10,7 +10,6 @@ import click
 from mainspring.cli import choices, wording
 from mainspring.cli.invocation import Invocation, given, verb
 from mainspring.cli.screen import Cell
-from mainspring.cli.verdict_page import STYLES
 from mainspring.records.status import RunStatus
 
 if TYPE_CHECKING:
@@ -118,7 +117,7 @@ def _rows(runs: Sequence[RunView], fields: Sequence[Field]) -> list[list[Cell]]:
 def _verified(run: RunView) -> Cell:
     if run.verified is None:
         return Cell("")
-    sign, style = STYLES[run.verified]
+    sign, style = wording.VERDICTS[run.verified]
     return Cell(f"{sign} {run.verified.value}", style)
 
 

@@ -14,12 +14,6 @@ from mainspring.records.verdicts import (
     Verification,
 )
 
-STYLES = {
-    Exactness.IDENTICAL: ("=", "green"),
-    Exactness.TOLERANCE: ("≈", "green"),
-    Exactness.UNVERIFIED: ("?", "yellow"),
-    Exactness.DIFFERS: ("≠", "bold red"),
-}
 WORDS = {
     Exactness.IDENTICAL: "identical",
     Exactness.TOLERANCE: "equal within tolerance",
@@ -41,7 +35,7 @@ NOTES_SHOWN = 5
 
 def write_verification(screen: Screen, found: Verification) -> None:
     """Write all of it."""
-    sign, style = STYLES[found.verdict]
+    sign, style = wording.VERDICTS[found.verdict]
     word = screen.paint(f"{sign} {WORDS[found.verdict]}", style)
     screen.line(f"run {screen.paint(found.run, 'bold')}  {word}")
     facts = {
@@ -69,7 +63,7 @@ def write_verification(screen: Screen, found: Verification) -> None:
 
 def write_task(screen: Screen, task: TaskVerdict) -> None:
     """Write what became of a task."""
-    sign, style = STYLES[task.verdict]
+    sign, style = wording.VERDICTS[task.verdict]
     reason = f": {clean(task.reason)}" if task.reason else ""
     word = screen.paint(f"{sign} {WORDS[task.verdict]}", style)
     screen.line(f"{screen.paint(clean(task.path), 'bold')}  {word}{reason}")
@@ -142,7 +136,7 @@ def write_verified(screen: Screen, verifications: list[Verification]) -> None:
         return
     whole = [found for found in verifications if not found.only]
     last = (whole or verifications)[-1]
-    sign, style = STYLES[last.verdict]
+    sign, style = wording.VERDICTS[last.verdict]
     word = screen.paint(f"{sign} {WORDS[last.verdict]}", style)
     first = f" from {clean(last.first)} on" if last.first else ""
     only = f" ({clean(', '.join(last.only))} only)" if last.only else ""

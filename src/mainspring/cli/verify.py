@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mainspring.cli import choices
+from mainspring.cli import choices, wording
 from mainspring.cli.interrupts import sigterm_as_interrupt
 from mainspring.cli.invocation import Invocation, given, verb
 from mainspring.records.errors import ParameterError
@@ -138,12 +138,12 @@ def _tellers(
     invocation: Invocation, *, loud: bool
 ) -> tuple[Callable[[TaskVerdict], None], Callable[[str], None]]:
     """Who is told of each task's verdict, and of each experiment; both say nothing unless loud."""
-    from mainspring.cli.verdict_page import STYLES, WORDS
+    from mainspring.cli.verdict_page import WORDS
     from mainspring.records.verdicts import Exactness
 
     def told(verdict: TaskVerdict) -> None:
         if loud and verdict.verdict is not Exactness.IDENTICAL:
-            sign, style = STYLES[verdict.verdict]
+            sign, style = wording.VERDICTS[verdict.verdict]
             word = invocation.errors.paint(f"{sign} {WORDS[verdict.verdict]}", style)
             invocation.errors.line(f"{verdict.path}  {word}")
 

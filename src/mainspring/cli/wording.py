@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from mainspring.app.views import RunView
     from mainspring.records.sources import Source
 
+VERDICTS = {
+    "identical": ("=", "green"),
+    "tolerance": ("≈", "green"),
+    "unverified": ("?", "yellow"),
+    "differs": ("≠", "bold red"),
+}
 SYMBOLS = {
     "succeeded": ("✓", "green"),
     "reused": ("=", "cyan"),

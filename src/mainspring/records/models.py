@@ -20,7 +20,8 @@ _SHOWN = 5
 
 class Signature(msgspec.Struct, frozen=True, kw_only=True):
     """An ed25519 signature that held when the model was imported: `value` (base64) is over the
-    text `signed`, a digest; `key` is the public key in PEM, `fingerprint` its SHA-256."""
+    text `signed`, a digest; `key` is the public key in PEM, `fingerprint` its id in `mainspring
+    keys`, without `sha256:`."""
 
     signed: str
     value: str

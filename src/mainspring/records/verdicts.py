@@ -130,8 +130,8 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
 class VerificationReader(Protocol):
     """What is asked of the verifications on record (a part of `records.stores.Reader`)."""
 
-    def verifications(self, run: str) -> list[Verification]:
-        """Those of a run, in the order in which they were made."""
+    def verifications(self, run: str, limit: int = 20) -> list[Verification]:
+        """The last ones of a run, in the order in which they were made."""
         ...
 
     def verified(self, runs: Sequence[str]) -> dict[str, Exactness]:

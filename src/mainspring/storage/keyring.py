@@ -103,10 +103,14 @@ class Keyring:
 
     def untrust(self, name: str) -> Known:
         """Trust a key no more. Raises NotFoundError."""
-        for known in self.known():
-            if known.name == name and not known.own:
-                self._place(self._trusted, name).unlink()
-                return known
+        path = self._place(self._trusted, name)
+        if os.path.lexists(path):
+            try:
+                found = _known(name, _read(path, _bytes(path), signing.read_public), own=False)
+            except MainspringError:  # a damaged one has to go too
+                found = Known(name=name, id="", own=False, public="")
+            path.unlink()
+            return found
         known = ", ".join(key.name for key in self.known() if not key.own) or "nobody"
         raise NotFoundError(f"you trust no key named {name!r}", hint=f"you trust {known}")
 

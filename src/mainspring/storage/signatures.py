@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from mainspring.records.errors import MainspringError
 from mainspring.records.models import Signature
+from mainspring.storage.signing import ID, key_id, need_cryptography, public_pem, read_public
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 LONGEST = 64 << 10
 
@@ -20,18 +22,21 @@ def verify(signature: Path, key: Path, digests: Sequence[str]) -> Signature:
     """Return the signature that a file holds (64 bytes, or base64 of them), once it is known to
     hold over one of these digests as text. `key` is a public key in PEM. Raises MainspringError.
     """
-    public, pem = _key(key)
+    need_cryptography("checking a signature")
+    from cryptography.exceptions import InvalidSignature
+
+    public = _key(key)
     value = _value(signature)
     for digest in digests:
         try:
             public.verify(value, digest.encode())
-        except import_module("cryptography.exceptions").InvalidSignature:
+        except InvalidSignature:
             continue
         return Signature(
             signed=digest,
             value=base64.b64encode(value).decode(),
-            key=pem,
-            fingerprint=hashlib.sha256(public.public_bytes_raw()).hexdigest(),
+            key=public_pem(public).decode(),
+            fingerprint=key_id(public).removeprefix(ID),
         )
     raise MainspringError(
         f"the signature in {signature} does not hold: {key} has not signed this content",
@@ -39,24 +44,14 @@ def verify(signature: Path, key: Path, digests: Sequence[str]) -> Signature:
     )
 
 
-def _key(path: Path) -> tuple[Any, str]:
+def _key(path: Path) -> Ed25519PublicKey:
     try:
-        serialization: Any = import_module("cryptography.hazmat.primitives.serialization")
-    except ImportError:
+        return read_public(_content(path))
+    except ValueError as error:
         raise MainspringError(
-            "signatures need the package cryptography", hint='pip install "mainspring[keys]"'
-        ) from None
-    data = _content(path)
-    try:
-        found = serialization.load_pem_public_key(data)
-    except Exception as error:
-        raise MainspringError(
-            f"{path} is no public key in PEM: {error}"[:300],
+            f"{path} is no public ed25519 key in PEM: {error}"[:300],
             hint="`openssl pkey -in key.pem -pubout` writes one",
         ) from None
-    if type(found).__name__.find("Ed25519") < 0:
-        raise MainspringError(f"{path} is no ed25519 key")
-    return found, data.decode("ascii", "replace").strip() + "\n"
 
 
 def _value(path: Path) -> bytes:

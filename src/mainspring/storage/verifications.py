@@ -26,8 +26,9 @@ def verification_of(number: int, body: str) -> Verification:
 class VerificationReader(Reading):
     """Verifications as they are recorded."""
 
-    def verifications(self, run: str) -> list[Verification]:
-        return [verification_of(*row) for row in self._db.rows(_SQL["of_run"], (run,))]
+    def verifications(self, run: str, limit: int = 20) -> list[Verification]:
+        rows = self._db.rows(_SQL["of_run"], (run, limit))
+        return [verification_of(*row) for row in reversed(rows)]
 
     def verified(self, runs: Sequence[str]) -> dict[str, Exactness]:
         if not runs:

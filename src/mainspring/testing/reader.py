@@ -153,8 +153,8 @@ class MemoryReader(MemoryHistory, MemoryFacts, MemoryDatasets, MemoryModels):
     def all_verdicts(self) -> list[Verdict]:
         return [verdict for _, verdict in self._now().verdicts]
 
-    def verifications(self, run: str) -> list[Verification]:
-        return [found for found in self._now().verifications if found.run == run]
+    def verifications(self, run: str, limit: int = 20) -> list[Verification]:
+        return [found for found in self._now().verifications if found.run == run][-limit:]
 
     def verified(self, runs: Sequence[str]) -> dict[str, Exactness]:
         found = (one for one in self._now().verifications if not one.only)

@@ -28,8 +28,11 @@ def past_of(project: Project, run: Run) -> capsule.Past:
     for up, down in read.edges(run.id):
         after.setdefault(down, []).append(places[up])
     statics: dict[str, Static] = {}
-    found = [_task(read, task, places, after.get(task.id, []), statics) for task in tasks]
-    numbers = {attempt.id: attempt.number for task in tasks for attempt in read.attempts(task.id)}
+    tries = {task.id: read.attempts(task.id) for task in tasks}
+    found = [
+        _task(read, task, places, after.get(task.id, []), statics, tries[task.id]) for task in tasks
+    ]
+    numbers = {attempt.id: attempt.number for made in tries.values() for attempt in made}
     by_path = {task.path: place for place, task in enumerate(tasks)}
     return capsule.Past(
         run=run,
@@ -53,6 +56,7 @@ def _task(
     places: Mapping[int, int],
     after: list[int],
     statics: dict[str, Static],
+    attempts: Sequence[Attempt],
 ) -> capsule.PastTask:
     parts = read.key_parts(task.id)
     if parts is not None and task.static is not None:
@@ -79,7 +83,7 @@ def _task(
         ended=task.ended,
         inputs=parts.inputs if parts is not None else {},
         outputs=read.outputs(task.id),
-        attempts=tuple(_attempt(attempt) for attempt in read.attempts(task.id)),
+        attempts=tuple(_attempt(attempt) for attempt in attempts),
     )
 
 

@@ -60,10 +60,6 @@ class Parcel:
         self._files = {_folded(name) for name in RESERVED}
         self._folders: set[str] = set()
 
-    def place(self, digest: str) -> str | None:
-        """The file that holds what has this digest."""
-        return self._held.get(digest)
-
     def add_data(self, path: str, data: bytes) -> None:
         """Add a file that is made here."""
         digest = digest_bytes(data)

@@ -6,7 +6,7 @@ https://slsa.dev/spec/v1.0/provenance
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -130,8 +130,3 @@ def _digests(found: PackedFile) -> dict[str, str]:
 def moment(at: float) -> str:
     """Return a time as RFC 3339 has it, in whole milliseconds."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
-
-
-def covers(found: Sequence[Subject], name: str, sha256: str) -> bool:
-    """Whether a statement is about this file with this content."""
-    return any(one.name == name and one.digest.get("sha256") == sha256 for one in found)

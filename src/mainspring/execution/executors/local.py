@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
-from mainspring.execution import container_engine, interpreters, wire
+from mainspring.execution import interpreters, wire
 from mainspring.execution.attempt_files import BUSY, AttemptFiles
 from mainspring.execution.executors import local_attempt as ends
 from mainspring.execution.executors import local_process as processes
@@ -156,10 +156,7 @@ class LocalExecutor:
         if attempt.files.ended() or attempt.files.holder() is not None:
             self._adopt(attempt)
             return
-        names = (*order.env, *(container_engine.VARIABLES if order.image else ()))
-        env = {name: self._environment[name] for name in names if name in self._environment}
-        if order.image and self._containers:
-            env[container_engine.SETTING] = self._containers
+        env = self._variables(order)
         module = "" if is_notebook(order.uses) else order.uses.partition(":")[0]
         self._attempts[attempt.id] = attempt
         attempt.frame = wire.dispatch_frame(order, env)
@@ -292,6 +289,18 @@ class LocalExecutor:
                 os.close(lock)
 
     # Ends
+
+    def _variables(self, order: Order) -> dict[str, str]:
+        """What the order's worker sees of this process's environment."""
+        names = order.env
+        chosen: dict[str, str] = {}
+        if order.image:
+            from mainspring.execution import container_engine
+
+            names += container_engine.VARIABLES
+            chosen = {container_engine.SETTING: self._containers} if self._containers else {}
+        found = {name: self._environment[name] for name in names if name in self._environment}
+        return found | chosen
 
     def _end(self, attempt: Attempt, ending: Ending, grace: float = ends.GRACE) -> None:
         attempt.ending = ending

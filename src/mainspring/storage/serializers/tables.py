@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
+from itertools import islice
 from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from mainspring.records.artifacts import ArtifactRef
 from mainspring.records.errors import SerializationError
 from mainspring.records.ports import Blobs
-from mainspring.storage.folders.reference import read_reference
-from mainspring.storage.serializers.files import FileEntry, Tree
+from mainspring.storage.folders.content import Content
 
+_FILES = ("file", "directory", "reference")
 SUFFIXES = (".parquet", ".csv", ".jsonl", ".ndjson", ".arrow", ".feather")
 
 
@@ -25,31 +24,19 @@ def suffix_of(name: str) -> str | None:
 
 def only_file(ref: ArtifactRef, blobs: Blobs) -> str | None:
     """Return the name of the file that an artifact is, or of the only one in a directory."""
-    if ref.format == "file":
-        return msgspec.json.decode(blobs.read(ref.digest), type=FileEntry).name
-    if ref.format == "directory":
-        files = msgspec.json.decode(blobs.read(ref.digest), type=Tree).files
-        return files[0].name if len(files) == 1 else None
-    if ref.format == "reference":
-        place = Path(read_reference(blobs.read(ref.digest)).place)
-        return place.name if place.is_file() else _only_name(place)
-    return None
-
-
-def _only_name(folder: Path) -> str | None:
-    found = [path for path in folder.rglob("*") if path.is_file()]
+    if ref.format not in _FILES:
+        return None
+    found = list(islice(Content(ref, blobs).files(), 2))
     return found[0].name if len(found) == 1 else None
 
 
 def digests(ref: ArtifactRef, blobs: Blobs) -> dict[str, str]:
     """Return the digest of each file of an artifact, by its path in it; the path of an artifact
     that is a file is "". Raises SerializationError where it is no files."""
-    if ref.format == "file":
-        return {"": msgspec.json.decode(blobs.read(ref.digest), type=FileEntry).digest}
-    if ref.format == "directory":
-        tree = msgspec.json.decode(blobs.read(ref.digest), type=Tree)
-        return {entry.name: entry.digest for entry in tree.files}
-    raise SerializationError(f"a value of format {ref.format} has no files")
+    if ref.format not in _FILES:
+        raise SerializationError(f"a value of format {ref.format} has no files")
+    content = Content(ref, blobs)
+    return {"" if content.kind == "file" else entry.name: entry.digest for entry in content.files()}
 
 
 def read(path: Path, library: str) -> Any:

@@ -4,7 +4,7 @@
 INSERT INTO verifications (run, at, verdict, whole, body) VALUES (?, ?, ?, ?, ?) RETURNING id
 
 -- name: of_run
-SELECT id, body FROM verifications WHERE run = ? ORDER BY id
+SELECT id, body FROM verifications WHERE run = ? ORDER BY id DESC LIMIT ?
 
 -- name: latest
 -- The last verdict on the whole of each of these runs.
