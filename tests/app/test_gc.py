@@ -312,3 +312,12 @@ def test_a_container_whose_engine_is_away_is_left_and_named(opened: Project) -> 
     assert not [item for item in found.items if item.kind in ("container", "attempt")]
     assert Path(files.container).exists()
     container_engine.forget()
+
+
+def test_copies_of_data_go(opened: Project) -> None:
+    copy = opened.home / "cache" / "sources" / "abc" / "data"
+    copy.mkdir(parents=True)
+    (copy / "x").write_text("x")
+    found = collect(opened, Policy(), dry_run=False, grace=-60.0)
+    assert [(item.kind, item.name) for item in found.items] == [("copy", "cache/sources/abc")]
+    assert not copy.exists()

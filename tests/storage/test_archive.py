@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mainspring.records.errors import CapsuleError
+from mainspring.storage import archive
 from mainspring.storage.archive import FREE, Archive, ArchiveWriter, name_offence
 
 
@@ -321,3 +322,16 @@ def insert(data: st.DataObject) -> Callable[[bytearray], None]:
         found[place:place] = more
 
     return change
+
+
+def test_a_list_of_entries_that_only_the_longer_end_tells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python's zipfile reads the record of zip64 whenever there is a locator of one."""
+    monkeypatch.setattr(archive, "MOST_ENTRIES", 1000)
+    path = build(tmp_path / "x.zip", *((f"{n}", b"") for n in range(70_000)))
+    assert offence_of(path) == "oversized list of entries"
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<HHL", data, data.rfind(b"PK\5\6") + 8, 1, 1, 50)
+    path.write_bytes(data)
+    assert offence_of(path) == "oversized list of entries"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import importlib
+import sqlite3
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -138,3 +139,14 @@ def test_columns_get_the_type_of_all_their_values(tmp_path: Path) -> None:
     assert [str(field.type) for field in table.schema] == ["double", "decimal128(38, 2)"]
     with pytest.raises(MainspringError, match="column 'a' have no one type"):
         write_parquet(["a"], iter([[(1,), ("x",)]]), tmp_path / "u")
+
+
+def test_colons_are_no_parameters(tmp_path: Path) -> None:
+    database = tmp_path / "d.db"
+    with sqlite3.connect(database) as connection:
+        connection.execute("CREATE TABLE t (b TEXT)")
+        connection.execute("INSERT INTO t VALUES ('{\"k\":1} :x')")
+    connection.close()
+    query = "SELECT b FROM t WHERE b = '{\"k\":1} :x'"
+    rows, _ = snapshot(f"sqlite:///{database}", query, tmp_path / "out")
+    assert (rows, read(tmp_path / "out").to_pylist()) == (1, [{"b": '{"k":1} :x'}])

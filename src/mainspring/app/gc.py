@@ -180,7 +180,8 @@ class Sweep:
     def find_waste(self, young: float) -> None:
         """Enter everything else, unless it is newer than that time."""
         for items in (
-            self._snapshots(young), self._attempts(young), self._unused(young), self._blobs(young),
+            self._snapshots(young), self._copies(young), self._attempts(young),
+            self._unused(young), self._blobs(young),
         ):  # fmt: skip
             for part in batched(items, AT_ONCE):
                 self.known.add_waste(part)
@@ -214,6 +215,14 @@ class Sweep:
                 wanted = name in self._environments or name.endswith(".lock")
                 if not wanted and _changed(place) < young:
                     yield self._file("environment", place, "no run refers to it")
+
+    def _copies(self, young: float) -> Iterator[Item]:
+        """What `Dataset(...).path()` has copied: it is copied again when it is asked for."""
+        folder = self.project.home / "cache" / "sources"
+        for part in _names(folder):
+            for name in part:
+                if _changed(folder / name) < young:
+                    yield self._file("copy", folder / name, "a copy of stored data")
 
     def _attempts(self, young: float) -> Iterator[Item]:
         folder = self.project.home / "attempts"

@@ -179,7 +179,7 @@ def verify(invocation: Invocation, name: str) -> int:
 @click.argument("name", metavar="NAME[@VERSION]", shell_complete=choices.complete_dataset)
 @given
 def pin(invocation: Invocation, name: str) -> None:
-    """Protect a version from being forgotten."""
+    """Mark a version as one to keep."""
     from mainspring.app.data.versions import pin
 
     _tell(invocation, pin(invocation.open(), name, pinned=True))

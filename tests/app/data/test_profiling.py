@@ -85,3 +85,9 @@ def test_a_label_is_remembered_and_can_be_given_later(opened: Project, tmp_path:
     assert add_path(opened, Wanted(name="t"), table).version.labelled is None
     with pytest.raises(MainspringError, match="no table has a column"):
         add_path(opened, Wanted(name="t", label="b"), table)
+
+
+def test_a_number_beyond_floats_is_no_bug(opened: Project, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(f"n\n{'9' * 400}\n1\n")
+    [column] = found(opened, tmp_path / "t.csv").columns
+    assert (column.type, column.maximum) == ("int", 1)

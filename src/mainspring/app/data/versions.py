@@ -52,7 +52,7 @@ def profile_of(project: Project, version: DatasetVersion) -> dict[str, Any] | No
 
 
 def pin(project: Project, text: str, *, pinned: bool) -> DatasetVersion:
-    """Protect a version from being forgotten, or end that; return it as it is then."""
+    """Mark a version as one to keep, or end that; return it as it is then."""
     found = find_version(project, text)
     changed = msgspec.structs.replace(found, pinned=pinned)
     if changed != found:
