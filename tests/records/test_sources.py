@@ -21,6 +21,7 @@ from mainspring.records.sources import Named, Source, named, wanted_in, wanted_o
         ("model", "bert@prod", None, "prod", "models.bert@prod"),
         ("model", "bert", "prod", "prod", "models.bert@prod"),
         ("model", "bert@2", None, "v2", "models.bert@v2"),
+        ("dataset", "digits@1f9c3a", None, "blake3:1f9c3a", "datasets.digits@blake3:1f9c3a"),
     ],
 )
 def test_a_name_and_what_is_wanted(kind, text, version, wanted, key):

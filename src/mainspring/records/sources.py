@@ -22,6 +22,7 @@ LIMIT = 100
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*", re.ASCII)
 _NUMBER = re.compile(r"v?([1-9][0-9]{0,8})", re.ASCII)
 _DIGEST = re.compile(r"blake3:[0-9a-f]{6,64}", re.ASCII)
+_SHORT = re.compile(r"[0-9a-f]{6,64}", re.ASCII)
 _ALIAS = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}", re.ASCII)
 
 
@@ -93,6 +94,8 @@ def checked_version(kind: Kind, name: str, version: object, where: str = "") -> 
     number = _NUMBER.fullmatch(text)
     if number:
         return f"v{number[1]}"
+    if kind == "dataset" and _SHORT.fullmatch(text):  # as `data show` takes it
+        return f"blake3:{text}"
     if _DIGEST.fullmatch(text) or (kind == "model" and _ALIAS.fullmatch(text)):
         return text
     more = ", or an alias" if kind == "model" else ""

@@ -207,3 +207,9 @@ def test_gc_is_refused_while_data_is_added(opened: Project, data: Path) -> None:
 
     add_path(opened, wanted(), data, progress=progress)
     assert "at work" in seen[0]
+
+
+def test_what_holds_the_home_can_not_stay_in_its_place(opened: Project) -> None:
+    (opened.root / "x").write_text("x")
+    with pytest.raises(ConflictError, match="holds the project's own home"):
+        add_path(opened, Wanted(name="d", keep="reference"), opened.root)

@@ -95,6 +95,8 @@ def _add(project: Project, wanted: Wanted, place: str, reading: Reading) -> Adde
         return record(project, newest, wanted) if wanted.label else Added(version=newest, new=False)
     blobs = project.blobs
     reference = wanted.keep == "reference"
+    if reference:
+        project.refuse_home(Path(place))  # it changes with every command
     taking = HashingIntake() if reference else intake(blobs, link=wanted.keep == "link")
     recorded = before is not None and any(v.ref.digest == before.ref for v in versions)
     believed = None if reference or recorded else _is_there(project)
