@@ -15,7 +15,7 @@ import json, sys
 from pathlib import Path
 from mainspring.execution import experiments, reads
 from mainspring.records.surroundings import Surroundings
-experiments.arrange(Surroundings({conditions}), "")
+experiments.arrange(Surroundings({conditions}))
 sys.path.insert(0, {folder!r})
 recorder = reads.Recorder({folder!r}, {folder!r} + "/work")
 with recorder:
